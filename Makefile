@@ -1,0 +1,114 @@
+# Every target sets up what it needs by itself. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+TOOLS := $(VENV)/.tools
+TABLES_VENV := .venv-tables
+SOURCES := core cli tui healerd service sandbox tests benchmarks
+CHARTS := chart/service chart/healerd
+HELM = $$($(BIN)/python -m selfheal_sandbox.tools helm)
+DEMO ?=
+DEMO_ARGS ?=
+TEST_ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+# ---- set-up -----------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@set -- $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; \
+	for candidate; do \
+	  if "$$candidate" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    echo "setup: virtual environment $(VENV) with $$("$$candidate" --version)"; \
+	    exec "$$candidate" -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo "setup: no Python 3.11 or newer with venv found; install one (Debian: apt install python3-venv) or name it: make PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "setup: packages of the programs (locked, about half a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUNTIME)
+	@echo "setup: packages for tests and linters (locked)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(TOOLS): $(RUNTIME)
+	@$(BIN)/python -m selfheal_sandbox.tools
+	@touch $@
+
+$(TABLES_VENV)/.done: requirements/tables.txt | $(BIN)/python
+	@echo "setup: packages that the sandbox's tables are generated from"
+	@$(BIN)/python -m venv $(TABLES_VENV)
+	@$(TABLES_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tables.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(DEV) $(TOOLS) ## only the set-up that the others do by themselves
+
+# ---- use --------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(RUNTIME) $(TOOLS) ## a cluster on this machine, the demo in it, the console on it; without a terminal the story as a script
+	@if [ -t 0 ] && [ -t 1 ] && [ "$(DEMO)" != plain ]; then exec $(BIN)/selfheal-tui --sandbox $(DEMO_ARGS); \
+	else exec $(BIN)/selfheal demo run $(DEMO_ARGS); fi
+
+# ---- checks -----------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: $(DEV) $(TOOLS) $(TABLES_VENV)/.done ## every test that needs no root and no cluster of yours
+	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+.PHONY: lint
+lint: $(DEV) $(TOOLS) ## ruff, mypy strict, import-linter, chart, workflow and shell linters
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	for chart in $(CHARTS); do $(HELM) lint --strict --quiet "$$chart"; done
+	$(BIN)/yamllint --strict .github .yamllint.yaml .pre-commit-config.yaml
+	bash -n .ci/run
+
+.PHONY: check
+check: lint test ## lint, then test
+
+.PHONY: bench
+bench: $(DEV) $(TOOLS) ## benchmarks; prints a table, writes benchmarks/results/*.json
+	@$(BIN)/python -m benchmarks
+
+# ---- generated files --------------------------------------------------------------------------------------------
+
+.PHONY: picture
+picture: $(RUNTIME) ## draw docs/console.svg, the picture in the README
+	@$(BIN)/python -m selfheal_tui.picture docs/console.svg
+
+.PHONY: tables
+tables: $(TABLES_VENV)/.done ## generate the sandbox's schema and protobuf tables
+	@$(TABLES_VENV)/bin/python sandbox/selfheal_sandbox/kinds/tables/generate.py
+
+.PHONY: lock
+lock: ## resolve requirements/*.txt anew (needs uv)
+	@for extra in runtime service healerd tui; do \
+	  uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+	    pyproject.toml --extra "$${extra/runtime/all}" $$([ $$extra = runtime ] && echo requirements/build.in || echo -c requirements/runtime.txt) \
+	    -o requirements/$$extra.txt; \
+	done
+	@uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
+	@uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url requirements/tables.in -o requirements/tables.txt
+
+.PHONY: clean
+clean: ## remove what these targets made
+	rm -rf $(VENV) $(TABLES_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/results
