@@ -1,0 +1,143 @@
+"""The main job as a script: a sandbox of its own, the demo in it, one step per layer, a table at the end."""
+
+import os
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfheal_core.errors import SelfhealError
+
+from selfheal_cli.demo.install import install
+from selfheal_cli.demo.stage import NotObserved, Stage
+from selfheal_cli.demo.steps import STEPS, Step
+
+SPEED = 10
+"""Divides back-off, the autoscaler's windows and resync in the sandbox; probes keep their own times."""
+NOT_BUILT = {7: "canary: not in this version"}
+LAYERS = {
+    1: "liveness probe restarts",
+    2: "readiness probe takes out of the Service",
+    3: "healerd replaces",
+    4: "bad release is rolled back (by hand)",
+    5: "autoscaler 2 -> 5",
+    6: "disruption budget holds a drain",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended.
+
+    Attributes:
+        failure: What was not observed; "" if the layer held.
+        seconds: How long it took.
+    """
+
+    step: Step
+    failure: str
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """The layer, in words."""
+        return f"layer {self.step.layer}" if self.step.layer else "kills under load"
+
+
+def program(name: str) -> str:
+    """Path of one of our own commands: beside the interpreter that runs, else whatever PATH has."""
+    beside = Path(sysconfig.get_path("scripts")) / name
+    return str(beside) if beside.exists() else name
+
+
+def programs() -> dict[str, str]:
+    """Where the tools are: ours beside the interpreter; helm and kubectl as the sandbox's tool command finds them."""
+    found = {name: program(name) for name in ("selfheal", "selfheal-sandbox")}
+    stage = Stage(Path(os.devnull), programs={"python": sys.executable}, quiet=True)
+    for line in stage.run("python", "-m", "selfheal_sandbox.tools").stdout.splitlines():
+        name, _, path = line.partition("=")
+        if path:
+            found[name] = path
+    return found
+
+
+@contextmanager
+def sandbox(name: str, *, speed: float, quiet: bool = False) -> Iterator[Stage]:
+    """A sandbox for the time of the block; it is taken down at the end whatever happens."""
+    tools = programs()
+    stage = Stage(Path(os.devnull), programs=tools, sandbox=name, quiet=quiet)
+    stage.show("selfheal-sandbox", "up", "--detach", "--name", name, "--speed", f"{speed:g}")
+    try:
+        stage.kubeconfig = Path(stage.run("selfheal-sandbox", "kubeconfig", "--name", name).stdout.strip())
+        yield stage
+    finally:
+        stage.show("selfheal-sandbox", "down", "--name", name, check=False)
+
+
+def play(stage: Stage, step: Step) -> Outcome:
+    """Play one step and say how it went."""
+    heading = f"layer {step.layer}: {step.title}" if step.layer else step.title
+    stage.say(f"\n== {heading}", colour="bright_white")
+    started = time.monotonic()
+    try:
+        step.play(stage)
+        failure = ""
+    except NotObserved as error:
+        failure = str(error)
+    seconds = time.monotonic() - started
+    stage.say(
+        f"  {'FAILED: ' + failure if failure else 'held'} ({seconds:.1f} s)", colour="red" if failure else "green"
+    )
+    return Outcome(step, failure, seconds)
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """The seven layers, one row each."""
+    by_layer = {outcome.step.layer: outcome for outcome in outcomes if outcome.step.layer}
+    rows = ["  #  LAYER                                     RESULT"]
+    for number in range(1, 8):
+        outcome = by_layer.get(number)
+        if outcome is None:
+            name, result = NOT_BUILT.get(number, LAYERS.get(number, "")), "not in this version"
+            name = name.partition(":")[0]
+        else:
+            name = LAYERS[number]
+            result = f"FAILED: {outcome.failure}" if outcome.failure else f"held in {outcome.seconds:.1f} s"
+        rows.append(f"  {number}  {name:<41} {result}")
+    return "\n".join(rows)
+
+
+def tell(*, speed: float = SPEED, healerd_replicas: int = 1) -> None:
+    """Play the whole story on a sandbox of its own.
+
+    Raises:
+        SelfhealError: A layer did not hold; the message names it.
+    """
+    started = time.monotonic()
+    with sandbox(f"demo-{os.getpid()}", speed=speed) as stage:
+        stage.say(f"time: back-off and the autoscaler run {speed:g} times as fast as on a cluster; probes do not")
+        stage.say("\n== the cluster and the demo", colour="bright_white")
+        stage.show("kubectl", "get", "nodes")
+        install(stage, healerd_replicas=healerd_replicas)
+        stage.show("helm", "list", "-A")
+        stage.show("kubectl", "get", "pods", "-A")
+        stage.show("curl", "-sS", "-m", "5", stage.service_url("app-a") + "/")
+        outcomes = [play(stage, step) for step in STEPS]
+    print_summary(stage, outcomes, time.monotonic() - started)
+
+
+def print_summary(stage: Stage, outcomes: list[Outcome], seconds: float) -> None:
+    """Print the table.
+
+    Raises:
+        SelfhealError: Something did not hold.
+    """
+    stage.say("\n" + table(outcomes))
+    stage.say(f"\n{seconds:.0f} s in all")
+    sys.stdout.flush()
+    failed = [outcome for outcome in outcomes if outcome.failure]
+    if failed:
+        raise SelfhealError("; ".join(f"{outcome.name} did not hold: {outcome.failure}" for outcome in failed))

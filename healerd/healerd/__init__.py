@@ -1,0 +1,1 @@
+"""healerd: the controller that replaces pods which keep restarting. Observe -> decide -> act -> record."""

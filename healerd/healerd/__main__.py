@@ -1,0 +1,5 @@
+"""``python -m healerd``."""
+
+from healerd.main import main
+
+main()

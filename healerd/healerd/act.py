@@ -1,0 +1,55 @@
+"""Carries out what was decided, and says how it went. Nothing is decided here."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from selfheal_core.cluster.kubernetes.api_errors import ApiError, Conflict, NotFound, TooManyRequests
+from selfheal_core.domain.heal import Evict
+
+Result = Literal["evicted", "gone", "blocked", "failed", "dry-run"]
+
+
+class Evictions(Protocol):
+    """The one write of healerd's act step."""
+
+    async def evict(
+        self, namespace: str, pod: str, *, uid: str, dry_run: bool = False, grace_seconds: int | None = None
+    ) -> None:
+        """Ask the Eviction API to remove exactly this pod."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an eviction ended.
+
+    Attributes:
+        result: ``evicted``: the API server accepted. ``gone``: the pod went, or was replaced, meanwhile; nothing is
+            left to do. ``blocked``: a disruption budget says no. ``failed``: unknown; look again before repeating.
+            ``dry-run``: the server would have accepted.
+        message: The server's own words, where it said any.
+        retry_after_seconds: What a budget's refusal asked for.
+    """
+
+    action: Evict
+    result: Result
+    message: str = ""
+    retry_after_seconds: float | None = None
+
+
+async def evict(client: Evictions, action: Evict, *, dry_run: bool) -> Outcome:
+    """Send one eviction with the pod's uid as its precondition.
+
+    Args:
+        client: Where to.
+        action: Which pod, and why.
+        dry_run: Ask the server to check only.
+    """
+    try:
+        await client.evict(action.namespace, action.name, uid=action.uid, dry_run=dry_run)
+    except (NotFound, Conflict) as error:
+        return Outcome(action, "gone", error.what)
+    except TooManyRequests as error:
+        return Outcome(action, "blocked", error.message or error.what, error.retry_after_seconds)
+    except ApiError as error:
+        return Outcome(action, "failed", str(error))
+    return Outcome(action, "dry-run" if dry_run else "evicted")

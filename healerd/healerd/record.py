@@ -1,0 +1,170 @@
+"""Writes down what was done and why: Events on the pod and on its owner, and known-good revisions.
+
+A record that can't be written never stops the healing; it is logged and counted.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from selfheal_core.cluster.kubernetes import requests
+from selfheal_core.cluster.kubernetes.api_errors import ApiError, NotFound
+from selfheal_core.cluster.kubernetes.client import KubernetesClient
+from selfheal_core.cluster.kubernetes.paths import path
+from selfheal_core.domain.heal import Evict, Hold
+from selfheal_core.domain.known_good import (
+    CONFIG_MAP_LABELS,
+    KnownGood,
+    ReleaseKey,
+    config_map_data,
+    config_map_name,
+    decode_records,
+)
+from selfheal_core.domain.objects import ConfigMap
+from selfheal_core.domain.snapshot import OwnerKey
+
+from healerd.act import Outcome, Result
+from healerd.metrics import Metrics
+
+COMPONENT = "healerd"
+OWNER_API_VERSIONS: Mapping[str, str] = {
+    "ReplicaSet": "apps/v1",
+    "Deployment": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "ReplicationController": "v1",
+}
+REASONS: Mapping[Result, str] = {
+    "evicted": "SelfhealEvicted",
+    "blocked": "SelfhealHeld",
+    "failed": "SelfhealFailed",
+    "dry-run": "SelfhealDryRun",
+}
+"""Reason of the Event, by result; a pod that is gone needs none."""
+
+log = structlog.get_logger()
+
+
+def sentence(outcome: Outcome) -> str:
+    """What happened to a pod, and why, as one sentence."""
+    name, why = outcome.action.name, outcome.action.reason
+    match outcome.result:
+        case "evicted":
+            return f"Evicted pod {name}: {why}"
+        case "blocked":
+            return f"Did not evict pod {name}: {outcome.message}. It waits: {why}"
+        case "dry-run":
+            return f"Would evict pod {name} (dry run): {why}"
+        case "gone":
+            return f"Pod {name} was gone already: {why}"
+        case "failed":
+            return f"Could not evict pod {name}: {outcome.message}. Looks again: {why}"
+
+
+class Recorder:
+    """Writes records through one client.
+
+    Args:
+        client: The cluster.
+        metrics: Where failures to write are counted.
+        instance: Name of this process, for the Events.
+    """
+
+    def __init__(self, client: KubernetesClient, metrics: Metrics, *, instance: str) -> None:
+        self._client = client
+        self._metrics = metrics
+        self._instance = instance
+
+    async def outcome(self, outcome: Outcome, now: float) -> None:
+        """Log and count how an eviction went, and say it on the pod and its owner."""
+        action = outcome.action
+        self._metrics.evictions.labels(outcome.result).inc()
+        log.info(
+            "eviction",
+            result=outcome.result,
+            namespace=action.namespace,
+            pod=action.name,
+            uid=action.uid,
+            reason=action.reason,
+            answer=outcome.message,
+        )
+        reason = REASONS.get(outcome.result)
+        if reason is not None:
+            await self._say(action, reason, sentence(outcome), now)
+
+    def holds(self, holds: tuple[Hold, ...]) -> None:
+        """Show how many pods each gate holds."""
+        self._metrics.held_pods.clear()
+        for hold in holds:
+            self._metrics.held_pods.labels(hold.gate).inc()
+
+    async def known_good(self, release: ReleaseKey, record: KnownGood) -> None:
+        """Add one revision's record to the release's ConfigMap, keeping what others wrote."""
+        try:
+            await self._merge_record(release, record)
+        except ApiError as error:
+            self._metrics.known_good_records.labels("failed").inc()
+            log.warning("known good not recorded", release=release.name, namespace=release.namespace, why=str(error))
+        else:
+            self._metrics.known_good_records.labels("written").inc()
+            log.info("known good", release=release.name, namespace=release.namespace, revision=record.revision)
+
+    async def _merge_record(self, release: ReleaseKey, record: KnownGood) -> None:
+        name = config_map_name(release.name)
+        where = path("v1", "configmaps", namespace=release.namespace, name=name)
+        try:
+            current = await self._client.get(where, ConfigMap)
+        except NotFound:
+            await self._client.create(
+                path("v1", "configmaps", namespace=release.namespace), _config_map(release, {record.revision: record})
+            )
+            return
+        merged = {**decode_records(current), record.revision: record}
+        await self._client.replace(where, _config_map(release, merged, current.metadata.resource_version))
+
+    async def _say(self, action: Evict, reason: str, message: str, now: float) -> None:
+        for involved in (_pod(action), _owner(action.owner)):
+            body = requests.event(
+                involved=involved,
+                reason=reason,
+                message=message,
+                component=COMPONENT,
+                instance=self._instance,
+                now=now,
+                kind="Warning",
+            )
+            try:
+                await self._client.create(path("v1", "events", namespace=action.namespace), body)
+            except ApiError as error:
+                self._metrics.event_failures.inc()
+                log.warning("event not written", reason=reason, pod=action.name, why=str(error))
+
+
+def _pod(action: Evict) -> dict[str, str]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "namespace": action.namespace,
+        "name": action.name,
+        "uid": action.uid,
+    }
+
+
+def _owner(owner: OwnerKey) -> dict[str, str]:
+    return {
+        "apiVersion": OWNER_API_VERSIONS.get(owner.kind, ""),
+        "kind": owner.kind,
+        "namespace": owner.namespace,
+        "name": owner.name,
+        "uid": owner.uid,
+    }
+
+
+def _config_map(release: ReleaseKey, records: Mapping[int, KnownGood], resource_version: str = "") -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "name": config_map_name(release.name),
+        "namespace": release.namespace,
+        "labels": dict(CONFIG_MAP_LABELS),
+    }
+    if resource_version:
+        metadata["resourceVersion"] = resource_version
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": config_map_data(records.values())}

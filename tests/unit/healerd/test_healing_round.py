@@ -1,0 +1,172 @@
+"""One round of the loop: what is decided is sent, and every answer of the Eviction API has its meaning."""
+
+import asyncio
+
+import pytest
+from selfheal_core.cluster.kubernetes.api_errors import Conflict, Forbidden, NotFound, ServerFault, TooManyRequests
+from selfheal_core.domain.heal import HealPolicy
+from selfheal_core.domain.snapshot import OwnerKey
+
+from tests.unit.healerd.conftest import NOW, Stand, picture, pod, stand
+
+BUDGET_SAYS_NO = TooManyRequests(
+    "cannot evict pod", message="The disruption budget web needs 2 healthy pods", retry_after_seconds=10.0
+)
+
+
+async def test_leaves_a_pod_alone_that_restarted_three_times(healer: Stand) -> None:
+    healer.show(pod(restarts=3))
+
+    await healer.controller.look()
+
+    assert healer.evictions.asked == []
+
+
+async def test_evicts_a_pod_that_restarted_four_times_by_its_uid(healer: Stand) -> None:
+    healer.show(pod(restarts=4))
+
+    await healer.controller.look()
+
+    assert healer.evictions.asked == [("shop", "web-1", "uid-web-1", False)]
+    assert [outcome.result for outcome in healer.notebook.outcomes] == ["evicted"]
+
+
+@pytest.mark.parametrize("namespace", ["kube-system", "selfheal-system", "quiet"])
+async def test_leaves_protected_namespaces_alone(namespace: str) -> None:
+    healer = stand(policy=HealPolicy(excluded_namespaces=frozenset({"quiet"})))
+    healer.show(pod(namespace=namespace))
+
+    await healer.controller.look()
+
+    assert healer.evictions.asked == []
+    assert [hold.gate for hold in healer.notebook.held] == ["namespace"]
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "Job", "Node", ""])
+async def test_leaves_protected_kinds_alone(healer: Stand, kind: str) -> None:
+    owner = OwnerKey(kind, "shop", "web", "owner-uid") if kind else None
+    healer.show(pod(owner=owner))
+
+    await healer.controller.look()
+
+    assert healer.evictions.asked == []
+    assert [hold.gate for hold in healer.notebook.held] == ["kind"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        (NotFound("pod web-1 is gone"), "gone"),
+        (Conflict("the uid in the precondition is not the pod's"), "gone"),
+        (BUDGET_SAYS_NO, "blocked"),
+        (ServerFault("the server failed"), "failed"),
+        (Forbidden("not allowed", verb="create", resource="pods/eviction", namespace="shop"), "failed"),
+    ],
+    ids=["404: pod gone", "409: another pod of that name", "429: budget", "500", "403"],
+)
+async def test_takes_every_answer_for_what_it_means(healer: Stand, answer: Exception, result: str) -> None:
+    healer.evictions.answers["web-1"] = answer
+    healer.show(pod())
+
+    await healer.controller.look()
+
+    assert [outcome.result for outcome in healer.notebook.outcomes] == [result]
+
+
+async def test_waits_as_long_as_a_budget_asks_then_tries_again(healer: Stand) -> None:
+    healer.evictions.answers["web-1"] = BUDGET_SAYS_NO
+    healer.show(pod())
+    await healer.controller.look()
+
+    healer.now += 5
+    healer.show(pod())
+    await healer.controller.look()
+    held_meanwhile = healer.notebook.held
+
+    healer.now += 6
+    healer.show(pod())
+    await healer.controller.look()
+
+    assert "needs 2 healthy pods" in held_meanwhile[0].reason
+    assert len(healer.evictions.asked) == 2
+
+
+async def test_does_not_repeat_an_eviction_that_may_have_arrived(healer: Stand) -> None:
+    healer.evictions.answers["web-1"] = ServerFault("the server failed")
+    healer.show(pod())
+    await healer.controller.look()
+
+    healer.now += 10
+    healer.show(pod())
+    await healer.controller.look()
+
+    assert len(healer.evictions.asked) == 1
+
+
+async def test_a_pod_that_went_meanwhile_does_not_slow_its_owner_down(healer: Stand) -> None:
+    healer.evictions.answers["web-1"] = NotFound("gone")
+    healer.show(pod())
+    await healer.controller.look()
+
+    healer.show(pod("web-2"))
+    await healer.controller.look()
+
+    assert [asked[1] for asked in healer.evictions.asked] == ["web-1", "web-2"]
+
+
+async def test_one_failing_eviction_does_not_stop_the_others(healer: Stand) -> None:
+    other = OwnerKey("Deployment", "shop", "api", "other-uid")
+    healer.evictions.answers["api-1"] = ServerFault("the server failed")
+    healer.show(pod("api-1", restarts=9, owner=other), pod("web-1"))
+
+    await healer.controller.look()
+
+    assert [(outcome.action.name, outcome.result) for outcome in healer.notebook.outcomes] == [
+        ("api-1", "failed"),
+        ("web-1", "evicted"),
+    ]
+
+
+async def test_a_dry_run_asks_the_server_to_check_only() -> None:
+    healer = stand(dry_run=True)
+    healer.show(pod())
+
+    await healer.controller.look()
+
+    assert healer.evictions.asked == [("shop", "web-1", "uid-web-1", True)]
+    assert [outcome.result for outcome in healer.notebook.outcomes] == ["dry-run"]
+
+
+async def test_holds_everything_when_the_watch_is_stale(healer: Stand) -> None:
+    healer.picture.current = picture(pod(), fresh_at=NOW - 600)
+
+    decision = await healer.controller.look()
+
+    assert healer.evictions.asked == []
+    assert "last seen 10m ago" in decision.held
+
+
+async def test_stops_cleanly_when_told(healer: Stand) -> None:
+    stopped = asyncio.Event()
+    running = asyncio.create_task(healer.controller.run(stopped))
+    await asyncio.sleep(0)
+
+    stopped.set()
+    async with asyncio.timeout(2):
+        await running
+
+    assert healer.controller.decision is not None
+
+
+async def test_goes_on_after_an_unexpected_error(healer: Stand) -> None:
+    healer.evictions.answers["web-1"] = ValueError("a bug")
+    healer.show(pod())
+    stopped = asyncio.Event()
+    running = asyncio.create_task(healer.controller.run(stopped))
+    async with asyncio.timeout(2):
+        while not healer.count("healerd_errors_total", {}):
+            await asyncio.sleep(0.01)
+
+    assert not running.done()
+    stopped.set()
+    await running
