@@ -18,15 +18,13 @@ def install(stage: Stage, *, healerd_replicas: int = 1) -> None:
     Raises:
         NotObserved: Helm failed.
     """
-    wait = ("--wait", "--timeout", "2m")
-    values = ("--set", "practice=true", "--set", "minReadySeconds=1")
-    stage.show(
-        *("helm", "upgrade", "--install", "healerd", str(chart("healerd")), "-n", HEALERD_NAMESPACE),
-        *("--create-namespace", "--set", f"replicas={healerd_replicas}", "--set", "knownGood.soakSeconds=5"),
-    )
-    stage.show(
-        *("helm", "upgrade", "--install", APP, str(chart("service")), "-n", stage.namespace, "--create-namespace"),
-        *(*values, *wait),
-    )
-    rollout = ("rollout", "status", "deployment/healerd", "--timeout=60s")
-    stage.run("kubectl", "-n", HEALERD_NAMESPACE, *rollout)
+    healerd = ("helm", "upgrade", "--install", "healerd", str(chart("healerd")), "-n", HEALERD_NAMESPACE)
+    stage.show(*healerd, "--create-namespace", "--set", "knownGood.soakSeconds=5")
+    service = ("helm", "upgrade", "--install", APP, str(chart("service")), "-n", stage.namespace)
+    quick = ("--set", "shutdown.drainSeconds=1", "--set", "shutdown.preStopSleepSeconds=1")
+    values = ("--set", "practice=true", "--set", "minReadySeconds=1", *quick)
+    stage.show(*service, "--create-namespace", *values, "--wait", "--timeout", "2m")
+    deployment = ("kubectl", "-n", HEALERD_NAMESPACE)
+    if healerd_replicas != 1:
+        stage.show(*deployment, "scale", "deployment/healerd", f"--replicas={healerd_replicas}")
+    stage.run(*deployment, "rollout", "status", "deployment/healerd", "--timeout=60s")

@@ -199,7 +199,7 @@ def busiest_node(stage: Stage) -> str:
 def killing(stage: Stage) -> None:
     """Pods are killed one after another while a client sends requests; none of its requests fails."""
     with Load(stage.service_url(APP), requests_per_second=40) as load:
-        for _ in range(3):
+        for _ in range(2):
             victim = stage.pods(APP)[0]["metadata"]["name"]
             stage.show("selfheal", "kill", victim, "-n", stage.namespace, "--yes")
     stage.say(f"  {load.summary}")

@@ -1,0 +1,123 @@
+"""What the verbs of the command line and of the console run on: a connection, an observer that runs, an executor."""
+
+import asyncio
+import getpass
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from selfheal_core import __version__
+from selfheal_core.cluster.helm.client import Helm
+from selfheal_core.cluster.kubernetes.client import KubernetesClient
+from selfheal_core.cluster.kubernetes.configuration import Identity, connect
+from selfheal_core.errors import ClusterUnreachable
+from selfheal_core.observe.observer import Observer
+from selfheal_core.observe.sources import ALL_SOURCES
+from selfheal_core.ops.executor import Operations, Who
+from selfheal_core.ops.journal import Journal, default_path
+
+FIRST_DATA_SECONDS = 15.0
+SANDBOX_CONTEXT = "selfheal-sandbox"
+"""Contexts of embedded clusters begin with this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open connection with everything on it.
+
+    Attributes:
+        namespaces: Scope of the observer; empty means all.
+    """
+
+    identity: Identity
+    client: KubernetesClient
+    observer: Observer
+    operations: Operations
+    namespaces: tuple[str, ...]
+
+
+def asker(source: Literal["console", "cli"], environ: Mapping[str, str] = os.environ) -> Who:
+    """Who asks: the login's name and, over SSH, the address it came from."""
+    origin = environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    return Who(user=getpass.getuser(), host=origin or socket.gethostname(), source=source)
+
+
+@asynccontextmanager
+async def open_session(
+    *,
+    kubeconfig: Path | None,
+    context: str | None,
+    namespaces: tuple[str, ...] | None,
+    source: Literal["console", "cli"],
+    read_only: bool = False,
+    sources: frozenset[str] = ALL_SOURCES,
+    verify_seconds: float = 300.0,
+    environ: Mapping[str, str] = os.environ,
+) -> AsyncIterator[Session]:
+    """Connect and observe for the time of the block.
+
+    Args:
+        kubeconfig: File that names the cluster; None takes the usual places.
+        context: Context in it; None takes the current one.
+        namespaces: Scope; empty means all, None means the context's own namespace.
+        source: Which program asks.
+        read_only: Refuse every write.
+        sources: Streams to follow.
+        verify_seconds: How long a verb waits for recovery.
+        environ: Where settings of the environment are read from.
+
+    Raises:
+        BadUsage: No cluster is configured, or the configuration is wrong.
+    """
+    connection = await connect(kubeconfig=kubeconfig, context=context, environ=environ)
+    try:
+        identity = connection.identity
+        scope = (identity.namespace,) if namespaces is None else namespaces
+        client = KubernetesClient(connection, user_agent=f"selfheal-{source}/{__version__}")
+        observer = Observer(client, namespaces=scope, sources=sources)
+        operations = Operations(
+            client,
+            lambda: Helm.find(environ, kubeconfig=connection.kubeconfig, context=identity.context),
+            observer,
+            Journal(default_path(environ)),
+            who=asker(source, environ),
+            read_only=read_only,
+            context=identity.context,
+            sandbox=identity.context.startswith(SANDBOX_CONTEXT),
+            verify_seconds=verify_seconds,
+        )
+        running = asyncio.create_task(observer.run())
+        try:
+            yield Session(identity, client, observer, operations, scope)
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+    finally:
+        await connection.close()
+
+
+async def first_data(session: Session, *, deadline_seconds: float = FIRST_DATA_SECONDS) -> None:
+    """Wait until every stream has said something: data, or why there is none.
+
+    Raises:
+        ClusterUnreachable: The API server can't be reached.
+    """
+
+    def settled() -> bool:
+        sources = session.observer.snapshot().sources.values()
+        return bool(sources) and all(source.condition != "connecting" for source in sources)
+
+    with suppress(TimeoutError):
+        await session.observer.wait_for(lambda _: settled(), deadline_seconds)
+    pods = session.observer.snapshot().sources.get("pods")
+    if pods is not None and pods.condition in ("lost", "connecting"):
+        why = pods.reason or "no answer"
+        raise ClusterUnreachable(
+            f"cannot reach the cluster {session.identity.server}: {why}",
+            "check that it runs, or choose another with --context or --kubeconfig",
+        )

@@ -1,0 +1,120 @@
+"""`selfheal rollback`, `restart`, `kill`: preview, then with ``--yes`` run and verify, in plain lines."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from selfheal_core.domain.escape import printable
+from selfheal_core.domain.snapshot import AppKey, Snapshot
+from selfheal_core.errors import BadUsage, NotVerified, Refused, SelfhealError, did_you_mean
+from selfheal_core.ops.operation import Preview, Progress, Target
+
+from selfheal_cli.session import Session, first_data, open_session
+
+LABEL_WIDTH = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of a verb on the command line.
+
+    Attributes:
+        name: Of the application or pod.
+        parameters: The verb's own, e.g. ``revision``.
+        confirmed: ``--yes`` was given.
+        reason: Why, for the journal.
+    """
+
+    verb: str
+    name: str
+    parameters: Mapping[str, str]
+    confirmed: bool
+    reason: str
+    kubeconfig: Path | None
+    context: str | None
+    namespace: str | None
+    timeout_seconds: float
+    read_only: bool = False
+
+
+def run_verb(request: Request) -> None:
+    """Run one verb from beginning to end.
+
+    Raises:
+        SelfhealError: Whatever went wrong, with its exit code.
+    """
+    asyncio.run(_run(request))
+
+
+async def _run(request: Request) -> None:
+    async with open_session(
+        kubeconfig=request.kubeconfig,
+        context=request.context,
+        namespaces=(request.namespace,) if request.namespace else None,
+        source="cli",
+        read_only=request.read_only,
+        verify_seconds=request.timeout_seconds,
+    ) as session:
+        await first_data(session)
+        target = find_target(session.observer.snapshot(), request.verb, session.namespaces[0], request.name)
+        preview = await session.operations.preview(request.verb, target, request.parameters)
+        show_preview(preview)
+        if preview.refusal:
+            raise Refused(preview.refusal)
+        if not request.confirmed:
+            raise Refused("nothing was sent", "add --yes to do it")
+        await _follow(session, preview, request.reason)
+
+
+async def _follow(session: Session, preview: Preview, reason: str) -> None:
+    last: Progress | None = None
+    async for last in session.operations.run(preview, reason=reason):
+        click.echo(f"{last.phase}: {printable(last.text)}")
+    if last is None:
+        raise SelfhealError("the operation said nothing")
+    match last.phase:
+        case "recovered":
+            return
+        case "not verified":
+            raise NotVerified(last.text, last.next_step)
+        case "refused":
+            raise Refused(last.text, last.next_step)
+        case _:
+            raise SelfhealError(last.text, last.next_step)
+
+
+def show_preview(preview: Preview) -> None:
+    """Print what a verb would do, one fact a line."""
+    click.echo(printable(preview.title))
+    for label, text in (*preview.lines, ("same as", preview.same_as)):
+        click.echo(f"  {label:<{LABEL_WIDTH}} {printable(text)}")
+
+
+def find_target(snapshot: Snapshot, verb: str, namespace: str, name: str) -> Target:
+    """Find the application or pod that a name means.
+
+    Raises:
+        BadUsage: There is none of that name; the text names the nearest.
+    """
+    if verb == "kill":
+        return _find_pod(snapshot, namespace, name)
+    if AppKey(namespace, name) in snapshot.applications:
+        return Target("application", namespace, name, name)
+    known = [key.name for key in snapshot.applications if key.namespace == namespace]
+    raise BadUsage(f"no application '{name}' in namespace '{namespace}'", _hint(name, known))
+
+
+def _find_pod(snapshot: Snapshot, namespace: str, name: str) -> Target:
+    for row in snapshot.pods.values():
+        if (row.namespace, row.name) == (namespace, name):
+            return Target("pod", namespace, name, row.app.name, row.uid)
+    known = [row.name for row in snapshot.pods.values() if row.namespace == namespace]
+    raise BadUsage(f"no pod '{name}' in namespace '{namespace}'", _hint(name, known))
+
+
+def _hint(name: str, known: list[str]) -> str:
+    if not known:
+        return "nothing runs there; choose another namespace with -n"
+    return did_you_mean(name, known[:20])

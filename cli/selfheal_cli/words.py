@@ -1,0 +1,162 @@
+"""How facts are worded, once for the console and for the text forms.
+
+"No data" is never 0, numbers carry units, and times are relative (``41s``) unless asked for as a clock time.
+"""
+
+from datetime import datetime
+
+from selfheal_core.domain.snapshot import (
+    Application,
+    Autoscaler,
+    ControllerStatus,
+    ErrorRate,
+    PodRow,
+    Revision,
+    Source,
+)
+from selfheal_core.domain.times import ago, duration
+
+NONE = "-"
+NO_DATA = "no data"
+COUNTED = ("rolling out", "degraded", "scaling", "canary")
+"""States of which the next question is how far; of all others it is how long."""
+FIGURE_LIMIT = 5
+"""Characters of a detail that is a figure (``2/3``); longer ones are reasons and belong into sentences."""
+FRESH_SECONDS = 60.0
+"""Up to this age a live source counts as current; the API server sends a bookmark about once a minute."""
+
+
+def restarts(count: int, last_at: float | None, now: float) -> str:
+    """``6 · 41s``: six restarts, the last one 41 s ago."""
+    return str(count) if not count or last_at is None else f"{count} · {ago(now - last_at)}"
+
+
+def ready(number: int, of: int | None) -> str:
+    """``1/2``; with an unknown total only the number."""
+    return str(number) if of is None else f"{number}/{of}"
+
+
+def application_ready(application: Application) -> str:
+    """``1/2``, or ``-`` where nothing is known."""
+    return NONE if application.state == NO_DATA else ready(application.ready, application.desired)
+
+
+def application_state(application: Application, now: float) -> str:
+    """The state word with the figure that belongs to it, else its age: ``degraded 1/2``, ``crash loop 4m``."""
+    word = application.state
+    if application.severity == "ok":
+        return word
+    if word in COUNTED and application.detail and len(application.detail) <= FIGURE_LIMIT:
+        return f"{word} {application.detail}"
+    if application.since is None:
+        return word
+    return f"{word} {ago(now - application.since)}"
+
+
+def autoscaler(scaler: Autoscaler | None) -> str:
+    """``2 (2-5)``: two replicas now, between two and five allowed."""
+    return NONE if scaler is None else f"{scaler.current_replicas} ({scaler.min_replicas}-{scaler.max_replicas})"
+
+
+def percent(value: int | None) -> str:
+    """``31%``."""
+    return NONE if value is None else f"{value}%"
+
+
+def ratio(value: float | None) -> str:
+    """A share of requests: ``38%``, ``0.1%``, ``<0.1%``, ``no data``."""
+    if value is None:
+        return NO_DATA
+    if value == 0 or value >= 0.0995:
+        return f"{value:.0%}"
+    return f"{value:.1%}" if value >= 0.001 else "<0.1%"
+
+
+def error_ratio(errors: ErrorRate | None) -> str:
+    """The share of failed requests, or ``no data``."""
+    return ratio(errors.ratio if errors else None)
+
+
+def latency(seconds: float | None) -> str:
+    """``84ms``, ``1.2s``."""
+    if seconds is None:
+        return NONE
+    return f"{seconds * 1000:.0f}ms" if seconds < 0.9995 else f"{seconds:.1f}s"
+
+
+def cpu(millicores: int | None) -> str:
+    """``250m``, ``1.5`` cores from ten cores on without a decimal."""
+    if millicores is None:
+        return NONE
+    return f"{millicores}m" if millicores < 10_000 else f"{millicores / 1000:.0f}"
+
+
+def memory(size_bytes: int | None) -> str:
+    """``64Mi``, ``1.5Gi``."""
+    if size_bytes is None:
+        return NONE
+    mebibytes = size_bytes / 2**20
+    return f"{mebibytes:.0f}Mi" if mebibytes < 1024 else f"{mebibytes / 1024:.1f}Gi"
+
+
+def age(since: float | None, now: float) -> str:
+    """``4m``, or ``-`` where it is not known."""
+    return NONE if since is None else ago(now - since)
+
+
+def clock(at: float) -> str:
+    """A moment of today in local time, ``16:41:07``."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+
+
+def moment(at: float) -> str:
+    """A moment in local time with its zone, ``2026-11-26 16:41:07 CET``."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def source_state(source: Source, now: float) -> str:
+    """``live 0.4s``, ``stale 41s``, ``lost 42s, retrying in 8s (connection refused)``."""
+    if source.condition == "live":
+        return f"live {_fine(now - source.fresh_at)}" if source.fresh_at is not None else "live"
+    since = source.since if source.condition == "connecting" or source.fresh_at is None else source.fresh_at
+    words = (
+        source.condition if source.condition in ("absent", "forbidden") else f"{source.condition} {ago(now - since)}"
+    )
+    if source.retry_at is not None and source.condition in ("lost", "stale", "connecting") and source.reason:
+        words += f", retrying in {ago(source.retry_at - now)}"
+    return f"{words} ({source.reason})" if source.reason else words
+
+
+def _fine(seconds: float) -> str:
+    """An age with one decimal while it is below ten seconds."""
+    return f"{max(0.0, seconds):.1f}s" if seconds < 9.95 else ago(seconds)
+
+
+def controller(status: ControllerStatus) -> str:
+    """What is known of healerd: ``healerd 0.3.1 2/2 ready``, ``no healerd``."""
+    if status.present is None:
+        return "healerd unknown"
+    if not status.present:
+        return "no healerd"
+    name = f"healerd {status.version}" if status.version else "healerd"
+    return f"{name} {ready(status.ready, status.desired)} ready"
+
+
+def known_good(revision: Revision) -> str:
+    """Whether somebody watched the revision be healthy: ``known good, healthy for 3d``, ``never observed healthy``."""
+    if revision.known_good:
+        seen = f", healthy for {ago(revision.healthy_seconds)}" if revision.healthy_seconds else ""
+        return f"known good{seen}"
+    return "never observed healthy" if revision.known_good is None else "watched, was not healthy"
+
+
+def pod_state(pod: PodRow, now: float) -> str:
+    """The state word; how long it lasts where that is not simply the pod's age."""
+    if pod.severity == "ok" or pod.since is None:
+        return pod.state
+    return f"{pod.state} {ago(now - pod.since)}"
+
+
+def length(seconds: float) -> str:
+    """A length in its two largest units: ``4m12s``."""
+    return duration(seconds)
