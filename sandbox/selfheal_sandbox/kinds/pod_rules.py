@@ -1,0 +1,198 @@
+"""What must hold for pods and pod templates (pkg/apis/core/validation upstream; the part that people run into)."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from selfheal_sandbox.kinds import cause
+from selfheal_sandbox.kinds.cause import Cause
+from selfheal_sandbox.kinds.filling import parts
+from selfheal_sandbox.kinds.name_rules import dns_label, port_name
+from selfheal_sandbox.kinds.quantity import parse_quantity
+from selfheal_sandbox.store.objects import Object
+
+PORT_RANGE = "must be between 1 and 65535, inclusive"
+IMMUTABLE_SPEC = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+
+_HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
+_MUTABLE = {"activeDeadlineSeconds", "ephemeralContainers", "terminationGracePeriodSeconds", "tolerations"}
+
+
+def pod_causes(pod: Object, old: Object | None) -> Iterator[Cause]:
+    """Rules of a pod, and of a change to one."""
+    spec = pod.get("spec") or {}
+    yield from pod_spec_causes(spec, "spec")
+    if old is not None and _fixed_part(old.get("spec") or {}, spec) != _fixed_part(spec, spec):
+        yield cause.forbidden("spec", IMMUTABLE_SPEC)
+
+
+def _fixed_part(spec: Object, reference: Object) -> Object:
+    """What of a pod's spec may not change; a node may be given once, which is how pods are bound."""
+    fixed = {name: value for name, value in spec.items() if name not in _MUTABLE and value not in (None, [], {})}
+    if "nodeName" not in fixed and reference.get("nodeName"):
+        fixed["nodeName"] = reference["nodeName"]
+    for name in ("containers", "initContainers"):
+        containers = [{k: v for k, v in item.items() if k != "image"} for item in parts(spec, name)]
+        fixed[name] = containers
+    return fixed
+
+
+def template_causes(template: Object, path: str, restart_policies: tuple[str, ...] = ("Always",)) -> Iterator[Cause]:
+    """Rules of the pod template of a workload, which may ask for certain restart policies."""
+    spec = template.get("spec") or {}
+    yield from pod_spec_causes(spec, f"{path}.spec")
+    policy = spec.get("restartPolicy") or "Always"
+    if policy not in restart_policies:
+        yield cause.not_supported(f"{path}.spec.restartPolicy", policy, restart_policies)
+
+
+def pod_spec_causes(spec: Object, path: str) -> Iterator[Cause]:
+    """Rules of a pod's spec."""
+    if not spec.get("containers"):
+        yield cause.required(f"{path}.containers")
+    volumes = {volume.get("name") for volume in parts(spec, "volumes")}
+    yield from _repeated_names(spec, path, "volumes")
+    for index, volume in enumerate(parts(spec, "volumes")):
+        yield from _volume_causes(volume, f"{path}.volumes[{index}]")
+    yield from _repeated_names(spec, path, "initContainers", "containers")
+    for field in ("initContainers", "containers"):
+        for index, container in enumerate(parts(spec, field)):
+            yield from _container_causes(container, volumes, f"{path}.{field}[{index}]")
+    grace_seconds = spec.get("terminationGracePeriodSeconds")
+    if grace_seconds is not None and grace_seconds < 0:
+        yield cause.invalid(f"{path}.terminationGracePeriodSeconds", grace_seconds, not_negative())
+
+
+def not_negative() -> str:
+    """Wording of a number that may not be negative."""
+    return "must be greater than or equal to 0"
+
+
+def _repeated_names(spec: Object, path: str, *fields: str) -> Iterator[Cause]:
+    seen = set()
+    for field in fields:
+        for index, item in enumerate(parts(spec, field)):
+            name = item.get("name")
+            if name in seen:
+                yield cause.duplicate(f"{path}.{field}[{index}].name", name)
+            seen.add(name)
+
+
+def name_causes(item: Object, path: str) -> Iterator[Cause]:
+    """Rules of the `name` of a container or volume; an absent one is reported by the schema."""
+    name = item.get("name")
+    if name == "":
+        yield cause.required(f"{path}.name")
+    elif name is not None:
+        yield from (cause.invalid(f"{path}.name", name, problem) for problem in dns_label(name))
+
+
+def _volume_causes(volume: Object, path: str) -> Iterator[Cause]:
+    yield from name_causes(volume, path)
+    sources = [name for name, value in volume.items() if name != "name" and value is not None]
+    for extra in sources[1:]:
+        yield cause.forbidden(f"{path}.{extra}", "may not specify more than 1 volume type")
+    names = {"configMap": "name", "secret": "secretName", "persistentVolumeClaim": "claimName"}
+    for source, name in names.items():
+        if source in sources and not volume[source].get(name):
+            yield cause.required(f"{path}.{source}.{name}")
+
+
+def _container_causes(container: Object, volumes: set[Any], path: str) -> Iterator[Cause]:
+    yield from name_causes(container, path)
+    if not container.get("image"):
+        yield cause.required(f"{path}.image")
+    yield from _port_causes(container, path)
+    for index, variable in enumerate(parts(container, "env")):
+        yield from _variable_causes(variable, f"{path}.env[{index}]")
+    yield from _mount_causes(container, volumes, path)
+    yield from _resource_causes(container.get("resources") or {}, f"{path}.resources")
+    for name in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if container.get(name) is not None:
+            yield from _probe_causes(container[name], name, f"{path}.{name}")
+
+
+def _port_causes(container: Object, path: str) -> Iterator[Cause]:
+    names = set()
+    for index, port in enumerate(parts(container, "ports")):
+        field = f"{path}.ports[{index}]"
+        yield from port_number_causes(port, "containerPort", field)
+        if port.get("hostPort"):
+            yield from port_number_causes(port, "hostPort", field)
+        name = port.get("name")
+        if name:
+            yield from (cause.invalid(f"{field}.name", name, problem) for problem in port_name(name))
+            if name in names:
+                yield cause.duplicate(f"{field}.name", name)
+            names.add(name)
+
+
+def port_number_causes(owner: Object, name: str, path: str) -> Iterator[Cause]:
+    """Rule of a port number, if there is one."""
+    port = owner.get(name)
+    if isinstance(port, int) and not 1 <= port <= 65535:
+        yield cause.invalid(f"{path}.{name}", port, PORT_RANGE)
+
+
+def _variable_causes(variable: Object, path: str) -> Iterator[Cause]:
+    if variable.get("name") == "":
+        yield cause.required(f"{path}.name")
+    elif "=" in (variable.get("name") or ""):
+        yield cause.invalid(f"{path}.name", variable["name"], "a valid environment variable name must not contain '='")
+    source = variable.get("valueFrom")
+    if source is None:
+        return
+    if variable.get("value"):
+        yield cause.invalid(f"{path}.valueFrom", "", "may not be specified when `value` is not empty")
+    given = [name for name, value in source.items() if value is not None]
+    if len(given) > 1:
+        yield cause.invalid(f"{path}.valueFrom", "", "may not have more than one field specified at a time")
+    if not given:
+        yield cause.invalid(f"{path}.valueFrom", "", "must specify one of: `fieldRef`, `resourceFieldRef`, "
+                            "`configMapKeyRef` or `secretKeyRef`")  # fmt: skip
+
+
+def _mount_causes(container: Object, volumes: set[Any], path: str) -> Iterator[Cause]:
+    taken = set()
+    for index, mount in enumerate(parts(container, "volumeMounts")):
+        field = f"{path}.volumeMounts[{index}]"
+        if mount.get("name") not in volumes:
+            yield cause.not_found(f"{field}.name", mount.get("name", ""))
+        mount_path = mount.get("mountPath")
+        if mount_path == "":
+            yield cause.required(f"{field}.mountPath")
+        elif mount_path in taken:
+            yield cause.invalid(f"{field}.mountPath", mount_path, "must be unique")
+        taken.add(mount_path)
+
+
+def _resource_causes(resources: Object, path: str) -> Iterator[Cause]:
+    limits = resources.get("limits") or {}
+    for name, amount in (resources.get("requests") or {}).items():
+        if parse_quantity(amount) < 0:
+            yield cause.invalid(f"{path}.requests[{name}]", amount, not_negative())
+        if name in limits and parse_quantity(amount) > parse_quantity(limits[name]):
+            detail = f"must be less than or equal to {name} limit of {limits[name]}"
+            yield cause.invalid(f"{path}.requests", amount, detail)
+
+
+def _probe_causes(probe: Object, name: str, path: str) -> Iterator[Cause]:
+    given = [handler for handler in _HANDLERS if probe.get(handler) is not None]
+    if not given:
+        yield cause.required(path, "must specify a handler type")
+    for extra in given[1:]:
+        yield cause.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
+    for handler in ("httpGet", "tcpSocket", "grpc"):
+        yield from port_number_causes(probe.get(handler) or {}, "port", f"{path}.{handler}")
+    yield from _negative_causes(probe, ("initialDelaySeconds", "timeoutSeconds", "periodSeconds"), path)
+    if name != "readinessProbe" and probe.get("successThreshold", 1) != 1:
+        yield cause.invalid(f"{path}.successThreshold", probe["successThreshold"], "must be 1")
+
+
+def _negative_causes(owner: Object, names: Iterable[str], path: str) -> Iterator[Cause]:
+    for name in names:
+        if (owner.get(name) or 0) < 0:
+            yield cause.invalid(f"{path}.{name}", owner[name], not_negative())

@@ -1,0 +1,255 @@
+"""What must hold for workloads and what steers them: deployments and the like, jobs, autoscalers, budgets."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from selfheal_sandbox.kinds import cause
+from selfheal_sandbox.kinds.cause import Cause
+from selfheal_sandbox.kinds.filling import parts
+from selfheal_sandbox.kinds.name_rules import label_value, percent, qualified_name
+from selfheal_sandbox.kinds.pod_rules import not_negative, template_causes
+from selfheal_sandbox.store.objects import Object
+from selfheal_sandbox.store.selectors import matches_selector
+
+STATEFUL_SET_UPDATES = (
+    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
+    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+)
+
+SELECTOR_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
+
+_STATEFUL_SET_MUTABLE = {
+    "minReadySeconds",
+    "ordinals",
+    "persistentVolumeClaimRetentionPolicy",
+    "replicas",
+    "revisionHistoryLimit",
+    "template",
+    "updateStrategy",
+}
+_MAX_STABILIZATION_SECONDS = 3600
+_MAX_POLICY_PERIOD_SECONDS = 1800
+
+
+def deployment_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
+    """Rules of a Deployment."""
+    yield from _workload_causes(obj, old)
+    spec = obj.get("spec") or {}
+    minimum, deadline = spec.get("minReadySeconds") or 0, spec.get("progressDeadlineSeconds")
+    if deadline is not None and deadline <= minimum:
+        yield cause.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
+    strategy = spec.get("strategy") or {}
+    rolling = strategy.get("rollingUpdate")
+    if strategy.get("type") == "Recreate":
+        if rolling is not None:
+            detail = "may not be specified when strategy `type` is 'Recreate'"
+            yield cause.forbidden("spec.strategy.rollingUpdate", detail)
+    elif rolling is not None:
+        yield from _rolling_update_causes(rolling, "spec.strategy.rollingUpdate")
+
+
+def _rolling_update_causes(rolling: Object, path: str) -> Iterator[Cause]:
+    for name in ("maxUnavailable", "maxSurge"):
+        yield from amount_causes(rolling.get(name), f"{path}.{name}")
+    if _is_zero(rolling.get("maxUnavailable")) and _is_zero(rolling.get("maxSurge")):
+        value = rolling["maxUnavailable"]
+        yield cause.invalid(f"{path}.maxUnavailable", value, "may not be 0 when `maxSurge` is 0")
+
+
+def _is_zero(amount: Any) -> bool:
+    return amount in (0, "0%")
+
+
+def amount_causes(amount: Any, path: str) -> Iterator[Cause]:
+    """Rules of a number of pods or a share of them."""
+    if isinstance(amount, str):
+        yield from (cause.invalid(path, amount, problem) for problem in percent(amount))
+    elif amount is not None and amount < 0:
+        yield cause.invalid(path, amount, not_negative())
+
+
+def workload_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
+    """Rules of a ReplicaSet or DaemonSet."""
+    yield from _workload_causes(obj, old)
+
+
+def pod_template_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
+    """Rules of a PodTemplate."""
+    yield from template_causes(obj.get("template") or {}, "template", ("Always", "Never", "OnFailure"))
+
+
+def replication_controller_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
+    """Rules of a ReplicationController, whose selector is a plain map of labels."""
+    spec = obj.get("spec") or {}
+    yield from _count_causes(spec)
+    template, selector = spec.get("template") or {}, spec.get("selector")
+    if not selector:
+        yield cause.required("spec.selector")
+    else:
+        yield from _match_causes({"matchLabels": selector}, template)
+    yield from template_causes(template, "spec.template")
+
+
+def stateful_set_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
+    """Rules of a StatefulSet."""
+    yield from _workload_causes(obj, None)
+    if old is not None and _fixed(old.get("spec") or {}) != _fixed(obj.get("spec") or {}):
+        yield cause.forbidden("spec", STATEFUL_SET_UPDATES)
+
+
+def _fixed(spec: Object) -> Object:
+    return {name: value for name, value in spec.items() if name not in _STATEFUL_SET_MUTABLE}
+
+
+def _workload_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
+    spec = obj.get("spec") or {}
+    yield from _count_causes(spec)
+    template, selector = spec.get("template") or {}, spec.get("selector")
+    if selector is not None:
+        yield from _selector_causes(selector, template, obj.get("kind", ""))
+    yield from template_causes(template, "spec.template")
+    yield from immutable_causes(obj, old, "selector")
+
+
+def _selector_causes(selector: Object, template: Object, kind: str) -> Iterator[Cause]:
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield cause.invalid("spec.selector", selector, f"empty selector is invalid for {kind.lower()}")
+        return
+    found = list(selector_causes(selector, "spec.selector"))
+    yield from found
+    if not found and _is_complete(selector):
+        yield from _match_causes(selector, template)
+
+
+def _is_complete(selector: Object) -> bool:
+    """Whether every term of a selector can be evaluated; the schema reports those that cannot."""
+    terms = parts(selector, "matchExpressions")
+    return all(term.get("key") and term.get("operator") in SELECTOR_OPERATORS for term in terms)
+
+
+def _count_causes(spec: Object) -> Iterator[Cause]:
+    for name in ("replicas", "minReadySeconds", "revisionHistoryLimit"):
+        if (spec.get(name) or 0) < 0:
+            yield cause.invalid(f"spec.{name}", spec[name], not_negative())
+
+
+def _match_causes(selector: Object, template: Object) -> Iterator[Cause]:
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if not matches_selector(selector, labels):
+        detail = "`selector` does not match template `labels`"
+        yield cause.invalid("spec.template.metadata.labels", labels, detail)
+
+
+def selector_causes(selector: Object, path: str) -> Iterator[Cause]:
+    """Rules of a label selector; operators that do not exist are reported by the schema."""
+    for key, value in (selector.get("matchLabels") or {}).items():
+        yield from (cause.invalid(f"{path}.matchLabels", key, problem) for problem in qualified_name(key))
+        yield from (cause.invalid(f"{path}.matchLabels", value, problem) for problem in label_value(value))
+    for index, term in enumerate(parts(selector, "matchExpressions")):
+        yield from _term_causes(term, f"{path}.matchExpressions[{index}]")
+
+
+def _term_causes(term: Object, path: str) -> Iterator[Cause]:
+    operator, key = term.get("operator"), term.get("key")
+    if operator in ("In", "NotIn") and not term.get("values"):
+        yield cause.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+    if operator in ("Exists", "DoesNotExist") and term.get("values"):
+        yield cause.forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+    if key is not None:
+        yield from (cause.invalid(f"{path}.key", key, problem) for problem in qualified_name(key))
+
+
+def immutable_causes(obj: Object, old: Object | None, *names: str) -> Iterator[Cause]:
+    """Fields of the spec that may not change."""
+    if old is None:
+        return
+    before, after = old.get("spec") or {}, obj.get("spec") or {}
+    for name in names:
+        if before.get(name) != after.get(name):
+            yield cause.invalid(f"spec.{name}", after.get(name), "field is immutable")
+
+
+def job_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
+    """Rules of a Job."""
+    spec = obj.get("spec") or {}
+    yield from template_causes(spec.get("template") or {}, "spec.template", ("OnFailure", "Never"))
+    for name in ("parallelism", "completions", "backoffLimit", "ttlSecondsAfterFinished"):
+        if (spec.get(name) or 0) < 0:
+            yield cause.invalid(f"spec.{name}", spec[name], not_negative())
+    yield from immutable_causes(obj, old, "selector", "completionMode")
+    if old is not None and not (old.get("spec") or {}).get("suspend"):
+        yield from immutable_causes(obj, old, "template")
+
+
+def cron_job_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
+    """Rules of a CronJob."""
+    spec = obj.get("spec") or {}
+    if spec.get("schedule") == "":
+        yield cause.required("spec.schedule")
+    template = ((spec.get("jobTemplate") or {}).get("spec") or {}).get("template") or {}
+    yield from template_causes(template, "spec.jobTemplate.spec.template", ("OnFailure", "Never"))
+
+
+def autoscaler_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
+    """Rules of a HorizontalPodAutoscaler."""
+    spec = obj.get("spec") or {}
+    minimum, maximum = spec.get("minReplicas"), spec.get("maxReplicas")
+    if minimum is not None and minimum < 1:
+        yield cause.invalid("spec.minReplicas", minimum, "must be greater than or equal to 1")
+    if maximum is not None and maximum < 1:
+        yield cause.invalid("spec.maxReplicas", maximum, "must be greater than 0")
+    if minimum is not None and maximum is not None and maximum < minimum:
+        yield cause.invalid("spec.maxReplicas", maximum, "must be greater than or equal to `minReplicas`")
+    for name in ("kind", "name"):
+        if (spec.get("scaleTargetRef") or {}).get(name) == "":
+            yield cause.required(f"spec.scaleTargetRef.{name}")
+    for index, metric in enumerate(parts(spec, "metrics")):
+        yield from _metric_causes(metric, f"spec.metrics[{index}]")
+    for name in ("scaleUp", "scaleDown"):
+        rules = (spec.get("behavior") or {}).get(name)
+        if rules is not None:
+            yield from _scaling_rule_causes(rules, f"spec.behavior.{name}")
+
+
+def _metric_causes(metric: Object, path: str) -> Iterator[Cause]:
+    kind = metric.get("type") or ""
+    source = kind[:1].lower() + kind[1:]
+    if metric.get(source) is None:
+        yield cause.required(f"{path}.{source}", "must populate information for the given metric source")
+        return
+    target = metric[source].get("target") or {}
+    values = [name for name in ("averageUtilization", "averageValue", "value") if target.get(name) is not None]
+    if not values and source in ("resource", "containerResource"):
+        detail = "must set either a target raw value or a target utilization"
+        yield cause.required(f"{path}.{source}.target.averageUtilization", detail)
+    utilization = target.get("averageUtilization")
+    if utilization is not None and utilization < 1:
+        yield cause.invalid(f"{path}.{source}.target.averageUtilization", utilization, "must be greater than 0")
+
+
+def _scaling_rule_causes(rules: Object, path: str) -> Iterator[Cause]:
+    window = rules.get("stabilizationWindowSeconds")
+    if window is not None and window < 0:
+        yield cause.invalid(f"{path}.stabilizationWindowSeconds", window, "must be greater than or equal to zero")
+    if window is not None and window > _MAX_STABILIZATION_SECONDS:
+        detail = f"must be less than or equal to {_MAX_STABILIZATION_SECONDS}"
+        yield cause.invalid(f"{path}.stabilizationWindowSeconds", window, detail)
+    for index, policy in enumerate(parts(rules, "policies")):
+        field, period = f"{path}.policies[{index}]", policy.get("periodSeconds")
+        for name in ("value", "periodSeconds"):
+            if policy.get(name) is not None and policy[name] <= 0:
+                yield cause.invalid(f"{field}.{name}", policy[name], "must be greater than zero")
+        if period is not None and period > _MAX_POLICY_PERIOD_SECONDS:
+            detail = f"must be less than or equal to {_MAX_POLICY_PERIOD_SECONDS}"
+            yield cause.invalid(f"{field}.periodSeconds", period, detail)
+
+
+def budget_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
+    """Rules of a PodDisruptionBudget."""
+    spec = obj.get("spec") or {}
+    minimum, maximum = spec.get("minAvailable"), spec.get("maxUnavailable")
+    if minimum is not None and maximum is not None:
+        yield cause.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
+    yield from amount_causes(minimum, "spec.minAvailable")
+    yield from amount_causes(maximum, "spec.maxUnavailable")
+    yield from selector_causes(spec.get("selector") or {}, "spec.selector")
