@@ -1,0 +1,135 @@
+"""``metadata.managedFields``: who set which field, and who loses a field when another one writes it."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from selfheal_sandbox.api import errors, field_sets
+from selfheal_sandbox.api.field_sets import FieldSet
+from selfheal_sandbox.kinds import cause, schema
+from selfheal_sandbox.kinds.registry import Resource
+from selfheal_sandbox.store.objects import Object, name_of, now_rfc3339
+
+UPDATE_MANAGER_LIMIT = 10
+"""Entries of operation Update kept at most; older ones are merged, as the API server does."""
+_ANCIENT = "ancient-changes"
+
+
+def entries_of(obj: Object | None) -> list[Object]:
+    """Return the entries of an object; do not change them."""
+    return [] if obj is None else obj["metadata"].get("managedFields") or []
+
+
+def fields_of(entry: Object) -> FieldSet:
+    """Return the set of fields of one entry."""
+    return entry.get("fieldsV1") or {}
+
+
+def is_of(entry: Object, manager: str, operation: Literal["Apply", "Update"], subresource: str) -> bool:
+    """Return whether an entry belongs to this manager, operation and subresource."""
+    found = entry.get("manager"), entry.get("operation"), entry.get("subresource", "")
+    return found == (manager, operation, subresource)
+
+
+def entry(
+    resource: Resource,
+    manager: str,
+    operation: Literal["Apply", "Update"],
+    subresource: str,
+    fields: FieldSet,
+    now: datetime,
+) -> Object:
+    """Return one entry as it is stored."""
+    return {
+        "manager": manager,
+        "operation": operation,
+        "apiVersion": resource.group_version,
+        "time": now_rfc3339(now),
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+        **({"subresource": subresource} if subresource else {}),
+    }
+
+
+def check(resource: Resource, obj: Object) -> None:
+    """Refuse managed fields from a client that do not have their form.
+
+    Raises:
+        ApiError: 422.
+    """
+    listed: Any = entries_of(obj)
+    if isinstance(listed, list) and all(_is_well_formed(item) for item in listed):
+        return
+    problem = cause.invalid("metadata.managedFields", "", "must be a list of entries with fieldsV1 sets")
+    raise errors.invalid(resource, name_of(obj), [problem])
+
+
+def _is_well_formed(item: Any) -> bool:
+    return isinstance(item, dict) and (not item.get("fieldsV1") or field_sets.is_field_set(item["fieldsV1"]))
+
+
+def track(resource: Resource, old: Object | None, new: Object, manager: str, subresource: str, now: datetime) -> None:
+    """Set the managed fields of ``new``, in place: the manager owns what it changed, and nobody else does.
+
+    A client may rewrite the entries themselves; its own version is then what the change is counted on.
+
+    Raises:
+        ApiError: 422, the client's managed fields are malformed.
+    """
+    known = entries_of(old)
+    if "managedFields" in new["metadata"] and new["metadata"]["managedFields"] != known:
+        check(resource, new)
+        known = entries_of(new)
+    before = {} if old is None else field_sets.tracked_part(resource, old, subresource)
+    after = field_sets.tracked_part(resource, new, subresource)
+    changed, removed = field_sets.changes(before, after, schema.root(resource))
+    if changed or removed:
+        known = _reassign(known, field_sets.union(changed, removed), manager, subresource)
+        known = _credit(resource, known, changed, manager, subresource, now)
+    set_entries(new, known)
+
+
+def _reassign(known: list[Object], written: FieldSet, manager: str, subresource: str) -> list[Object]:
+    """Take the written fields from everyone."""
+    result = []
+    for item in known:
+        left = field_sets.difference(fields_of(item), written)
+        if left or is_of(item, manager, "Update", subresource):
+            result.append(item if left is fields_of(item) else {**item, "fieldsV1": left})
+    return result
+
+
+def _credit(
+    resource: Resource, known: list[Object], changed: FieldSet, manager: str, subresource: str, now: datetime
+) -> list[Object]:
+    """Give the changed fields to the manager's entry, which gets the time of this write."""
+    mine = next((item for item in known if is_of(item, manager, "Update", subresource)), None)
+    fields = field_sets.union(fields_of(mine) if mine else {}, changed)
+    others = [item for item in known if item is not mine]
+    if not fields:
+        return others
+    return _merge_ancient([*others, entry(resource, manager, "Update", subresource, fields, now)])
+
+
+def _merge_ancient(entries: list[Object]) -> list[Object]:
+    """Merge the oldest Update entries of one version into one when there are too many."""
+    updates = sorted((item for item in entries if item.get("operation") == "Update"), key=_time_of)
+    surplus = len(updates) - UPDATE_MANAGER_LIMIT
+    if surplus <= 0:
+        return entries
+    oldest = updates[: surplus + 1]
+    merged = {**oldest[-1], "manager": _ANCIENT, "fieldsV1": field_sets.union_of(fields_of(item) for item in oldest)}
+    merged.pop("subresource", None)
+    return [merged, *(item for item in entries if not any(item is old for old in oldest))]
+
+
+def _time_of(item: Object) -> str:
+    return str(item.get("time", ""))
+
+
+def set_entries(obj: Object, entries: list[Object]) -> None:
+    """Store entries in an object, in place; those without a field are left out."""
+    kept = [item for item in entries if fields_of(item)]
+    if kept:
+        obj["metadata"]["managedFields"] = kept
+    else:
+        obj["metadata"].pop("managedFields", None)

@@ -1,0 +1,32 @@
+"""What the handlers of the API work with."""
+
+from dataclasses import dataclass
+
+import aiohttp
+
+from selfheal_sandbox.api.discovery import Discovery
+from selfheal_sandbox.api.objects import Objects
+from selfheal_sandbox.api.ports import PodRuntime, ServiceNetwork
+
+
+@dataclass(slots=True)
+class ServerContext:
+    """The parts of the sandbox that requests reach, and the settings of the server.
+
+    Attributes:
+        objects: the verbs.
+        runtime: the kubelet.
+        network: the Services.
+        discovery: what is served.
+        version: what ``/version`` tells, such as ``v1.37.0``.
+        bookmark_seconds: how often watches get a bookmark.
+        session: for requests that are forwarded; made when the server starts.
+    """
+
+    objects: Objects
+    runtime: PodRuntime
+    network: ServiceNetwork
+    discovery: Discovery
+    version: str
+    bookmark_seconds: float
+    session: aiohttp.ClientSession | None = None

@@ -1,0 +1,108 @@
+"""What the API server does for single kinds beyond defaults and validation: first statuses, kept and given fields."""
+
+from selfheal_sandbox.api.errors import invalid_kind
+from selfheal_sandbox.api.ports import ServiceAddresses
+from selfheal_sandbox.kinds import cause
+from selfheal_sandbox.kinds.registry import Resource
+from selfheal_sandbox.store.objects import Object, name_of, spec_of
+
+SERVICE_RANGE = "127.0.0.0/8"
+_STATUS_SETTABLE_AT_CREATION = frozenset({"Node", "Namespace", "CustomResourceDefinition"})
+_FIRST_STATUS: dict[str, Object] = {
+    "Namespace": {"phase": "Active"},
+    "ReplicaSet": {"replicas": 0},
+    "Deployment": {},
+    "StatefulSet": {"replicas": 0, "availableReplicas": 0},
+    "Service": {"loadBalancer": {}},
+}
+
+
+def prepare_create(resource: Resource, obj: Object) -> None:
+    """Give a new object its first status, in place: clients do not choose it where a status subresource exists."""
+    if "status" in resource.subresources and resource.kind not in _STATUS_SETTABLE_AT_CREATION:
+        obj.pop("status", None)
+    if resource.kind == "Pod":
+        obj["status"] = {"phase": "Pending", "qosClass": quality_of_service(obj)}
+    elif resource.kind == "Namespace":
+        obj["status"] = {"phase": "Active"}
+        obj.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
+    elif resource.kind in _FIRST_STATUS:
+        obj["status"] = dict(_FIRST_STATUS[resource.kind])
+
+
+def prepare_update(resource: Resource, old: Object, new: Object) -> None:
+    """Keep allocated values that a client left out, in place."""
+    if resource.kind == "Service" and isinstance(new.get("spec"), dict):
+        _keep_cluster_ip(spec_of(old), new["spec"])
+
+
+def _keep_cluster_ip(old: Object, new: Object) -> None:
+    """A client that replaces a Service without its cluster IP keeps it, unless the type now has none."""
+    if new.get("type") == "ExternalName" or new.get("clusterIP"):
+        return
+    for field in ("clusterIP", "clusterIPs"):
+        if old.get(field):
+            new[field] = old[field]
+
+
+def quality_of_service(pod: Object) -> str:
+    """Return a pod's QoS class (kubernetes.io/docs/concepts/workloads/pods/pod-qos)."""
+    containers = [*spec_of(pod).get("containers", ()), *spec_of(pod).get("initContainers", ())]
+    resources = [container.get("resources") or {} for container in containers]
+    if not any(entry.get("requests") or entry.get("limits") for entry in resources):
+        return "BestEffort"
+    if all(_is_guaranteed(entry) for entry in resources):
+        return "Guaranteed"
+    return "Burstable"
+
+
+def _is_guaranteed(resources: Object) -> bool:
+    limits = resources.get("limits") or {}
+    requests = {**limits, **(resources.get("requests") or {})}
+    return {"cpu", "memory"} <= limits.keys() and all(requests[name] == limits[name] for name in ("cpu", "memory"))
+
+
+def needs_cluster_ip(service: Object) -> bool:
+    """Return whether a Service gets an address: not the headless and not the ExternalName ones."""
+    spec = spec_of(service)
+    return spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None"
+
+
+def assign_cluster_ip(service: Object, others: list[Object], addresses: ServiceAddresses | None) -> None:
+    """Give a new Service its cluster IP, in place.
+
+    Raises:
+        ApiError: 422, the address that the client asks for is taken or not a loopback address.
+    """
+    if not needs_cluster_ip(service):
+        return
+    taken = {spec_of(other).get("clusterIP") for other in others}
+    spec = service["spec"]
+    wanted = spec.get("clusterIP")
+    if wanted:
+        _check_cluster_ip(service, wanted, taken)
+    elif addresses is not None:
+        wanted = addresses.allocate_service_ip()
+        while wanted in taken:  # a client chose it by hand
+            wanted = addresses.allocate_service_ip()
+    if wanted:
+        spec["clusterIP"] = wanted
+        spec["clusterIPs"] = [wanted]
+
+
+def _check_cluster_ip(service: Object, wanted: str, taken: set[str | None]) -> None:
+    problem = ""
+    if wanted in taken:
+        problem = "failed to allocate IP: provided IP is already allocated"
+    elif not wanted.startswith("127."):
+        problem = f"failed to allocate IP: the provided IP ({wanted}) is not in the valid range {SERVICE_RANGE}"
+    if problem:
+        broken = cause.invalid("spec.clusterIPs", [wanted], problem)
+        raise invalid_kind("Service", "", name_of(service), [broken])
+
+
+def release_cluster_ip(service: Object, addresses: ServiceAddresses | None) -> None:
+    """Give the cluster IP of a removed Service back."""
+    ip = spec_of(service).get("clusterIP")
+    if ip and ip != "None" and addresses is not None:
+        addresses.release_service_ip(ip)

@@ -1,0 +1,183 @@
+"""The command ``selfheal-sandbox``. Imports of the sandbox itself are inside the functions that need them.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 4 no such sandbox runs.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import NoReturn, ParamSpec
+
+import click
+
+from selfheal_sandbox.state import Folder, ServerInfo, StateError, command, end
+
+BEGAN = time.monotonic()
+NOT_RUNNING = 4
+MAX_NODES = 20
+START_SECONDS = 30.0
+P = ParamSpec("P")
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End the program with a message."""
+    click.echo(f"selfheal-sandbox: {message}", err=True)
+    sys.exit(code)
+
+
+def named(function: Callable[P, None]) -> Callable[P, None]:
+    """Add ``--name``, and tell of a folder that cannot be used in one line."""
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except StateError as error:
+            fail(str(error))
+
+    text = "Which sandbox; several may run at once."
+    return click.option("--name", default="default", show_default=True, metavar="NAME", help=text)(guarded)
+
+
+def running(name: str) -> tuple[Folder, ServerInfo]:
+    """Return a running sandbox, or end the program with exit code 4."""
+    folder = Folder.of(name)
+    info = folder.info()
+    if info is None:
+        fail(f"sandbox {name!r} does not run; start it with: {command('up', name)} --detach", NOT_RUNNING)
+    return folder, info
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A Kubernetes API on this machine whose pods are local processes.
+
+    For demos, practice and tests, with neither root nor a container engine. Whoever can read its kubeconfig can run
+    programs as you.
+    """
+
+
+@main.command()
+@named
+@click.option("--detach", is_flag=True, help="Run in the background; return when it is ready.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 1000),
+    default=1.0,
+    show_default=True,
+    help="Divide back-off, autoscaler and resync times by this; probes keep their numbers.",
+)
+@click.option("--nodes", type=click.IntRange(1, MAX_NODES), default=3, show_default=True, help="How many nodes.")
+@click.option(
+    "--request-log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="Append a JSON line for each request to this file.",
+)
+@click.option(
+    "--controllers/--no-controllers",
+    default=True,
+    show_default=True,
+    help="Without controllers it is an API server alone, and no pod runs.",
+)
+def up(name: str, detach: bool, speed: float, nodes: int, request_log: Path | None, controllers: bool) -> None:
+    """Start a sandbox; it runs until Ctrl-C, or with --detach until `down`."""
+    from selfheal_sandbox import foreground
+    from selfheal_sandbox.options import Options
+
+    folder = Folder.of(name)
+    options = Options(folder, speed, nodes, controllers, request_log)
+
+    def ready(url: str) -> None:
+        click.echo(usage(folder, url, time.monotonic() - BEGAN))
+
+    if detach:
+        ready(foreground.start_in_background(options, START_SECONDS).url)
+        click.echo(f"End it with: {command('down', name)}")
+    else:
+        foreground.run(options, ready)
+
+
+def usage(folder: Folder, url: str, seconds: float) -> str:
+    """Return what to do with a sandbox that is ready."""
+    return (
+        f"Sandbox {folder.name!r} is ready after {seconds:.1f} s: {url}\n"
+        f"  export KUBECONFIG={folder.kubeconfig}\n"
+        "  kubectl get nodes\n"
+        "Whoever reads that file can run programs as you."
+    )
+
+
+@main.command()
+@named
+def down(name: str) -> None:
+    """End a sandbox and everything that runs in it."""
+    folder = Folder.of(name)
+    info = folder.info()
+    if info is None:
+        if folder.clear_if_stale():
+            click.echo(f"Sandbox {name!r} had been killed; what it left behind is removed.")
+            return
+        fail(f"sandbox {name!r} does not run", NOT_RUNNING)
+    if not end(folder, info):
+        fail(f"process {info.pid} of sandbox {name!r} does not end; look at it with: ps -fp {info.pid}")
+    click.echo(f"Sandbox {name!r} ended.")
+
+
+@main.command()
+@named
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(name: str, as_json: bool) -> None:
+    """Tell whether a sandbox runs, where, and what is in it."""
+    import json
+
+    from selfheal_sandbox.client import Client, ClientError
+
+    folder, info = running(name)
+    try:
+        counts = Client.of(folder, info).counts()
+    except ClientError as error:
+        fail(f"sandbox {name!r} runs as process {info.pid}, but does not answer: {error}")
+    if as_json:
+        shown = {"kubeconfig": str(folder.kubeconfig), **counts}
+        click.echo(json.dumps({**json.loads(info.to_json()), **shown}, indent=2))
+        return
+    click.echo(
+        f"Sandbox {name!r} runs at {info.url} as process {info.pid} since {info.started}, speed {info.speed:g}.\n"
+        f"  nodes ready   {counts['nodesReady']} of {counts['nodes']}\n"
+        f"  pods running  {counts['podsRunning']} of {counts['pods']}\n"
+        f"  kubeconfig    {folder.kubeconfig}"
+    )
+
+
+@main.command()
+@named
+def kubeconfig(name: str) -> None:
+    """Print the path of a sandbox's kubeconfig."""
+    folder, _ = running(name)
+    click.echo(folder.kubeconfig)
+
+
+@main.command()
+@click.argument("service", metavar="svc/NAME")
+@named
+@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the Service.")
+@click.option("--port", metavar="PORT", help="Number or name of a port of the Service; its first one otherwise.")
+def url(service: str, name: str, namespace: str, port: str | None) -> None:
+    """Print the address at which this machine reaches a Service."""
+    from selfheal_sandbox.client import Client, ClientError
+
+    kind, _, service_name = service.rpartition("/")
+    if kind not in ("svc", "service", "services", "") or not service_name:
+        raise click.BadParameter(f"{service!r} is no Service; write svc/NAME", param_hint="svc/NAME")
+    folder, info = running(name)
+    try:
+        click.echo(Client.of(folder, info).service_url(namespace, service_name, port))
+    except ClientError as error:
+        fail(str(error))
+
+
+if __name__ == "__main__":
+    main()

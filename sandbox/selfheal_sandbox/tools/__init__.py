@@ -1,0 +1,1 @@
+"""helm and kubectl: from PATH when new enough, else taken once into the user's cache."""

@@ -1,0 +1,57 @@
+"""Where the tools are."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from selfheal_sandbox.tools.fetch import FetchError, install, is_intact
+from selfheal_sandbox.tools.versions import TOOLS, Tool, is_new_enough, version_of
+
+
+def cache_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """Return the folder for tools that are not on PATH."""
+    values = os.environ if environment is None else environment
+    home = values.get("XDG_CACHE_HOME") or str(Path(values.get("HOME") or "~").expanduser() / ".cache")
+    return Path(home) / "selfheal" / "tools"
+
+
+def on_path(tool: Tool) -> Path | None:
+    """Return the tool on PATH if it is new enough."""
+    found = shutil.which(tool.name)
+    path = Path(found) if found else None
+    return path if path is not None and is_new_enough(tool, version_of(tool, path)) else None
+
+
+def available(tool: Tool, cache: Path) -> Path | None:
+    """Return the tool from PATH or cache without downloading anything."""
+    cached = cache / tool.name
+    return on_path(tool) or (cached if is_intact(tool, cached) else None)
+
+
+def resolve(tools: tuple[Tool, ...] = TOOLS, cache: Path | None = None) -> dict[str, Path]:
+    """Return the path of each tool, after taking the missing ones into the cache.
+
+    Raises:
+        FetchError: one cannot be had; the message says which and what to do.
+    """
+    folder = cache or cache_folder()
+    found = {tool: available(tool, folder) for tool in tools}
+    missing = tuple(tool for tool, path in found.items() if path is None)
+    if missing:
+        _obtain(missing, folder)
+    return {tool.name: path or folder / tool.name for tool, path in found.items()}
+
+
+def _obtain(missing: tuple[Tool, ...], folder: Path) -> None:
+    wanted = " and ".join(f"{tool.name} {tool.minimum[0]}.{tool.minimum[1]} or newer" for tool in missing)
+    advice = f"put {wanted} on PATH (https://helm.sh/docs/intro/install, https://kubernetes.io/docs/tasks/tools)"
+    machine = platform.machine()
+    if not sys.platform.startswith("linux") or machine not in ("x86_64", "AMD64"):
+        raise FetchError(f"{wanted} missing, and there is none to download for {sys.platform} on {machine}: {advice}")
+    try:
+        install(missing, folder)
+    except FetchError as error:
+        raise FetchError(f"{wanted} missing: {error}; {advice}") from None
