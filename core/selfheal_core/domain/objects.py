@@ -37,6 +37,7 @@ class Metadata(Wire, frozen=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: tuple[OwnerReference, ...] = ()
+    finalizers: tuple[str, ...] = ()
 
 
 class ListMetadata(Wire, frozen=True):
@@ -184,7 +185,10 @@ class WorkloadSpec(Wire, frozen=True):
 
 
 class WorkloadStatus(Wire, frozen=True):
-    """The shared parts of the status of Deployment, ReplicaSet, StatefulSet and DaemonSet."""
+    """The shared parts of the status of Deployment, ReplicaSet, StatefulSet and DaemonSet.
+
+    The four fields at the end are a DaemonSet's words for the same numbers.
+    """
 
     replicas: int = 0
     updated_replicas: int = 0
@@ -193,6 +197,10 @@ class WorkloadStatus(Wire, frozen=True):
     unavailable_replicas: int = 0
     observed_generation: int = 0
     conditions: tuple[Condition, ...] = ()
+    desired_number_scheduled: int | None = None
+    updated_number_scheduled: int = 0
+    number_ready: int = 0
+    number_available: int = 0
 
 
 class Workload(Wire, frozen=True):

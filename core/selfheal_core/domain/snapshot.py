@@ -114,6 +114,9 @@ class PodRow(msgspec.Struct, frozen=True, gc=False):
     cpu_millicores: int | None = None
     memory_bytes: int | None = None
     labels: dict[str, str] = {}
+    worst_container: str = ""
+    """The container that restarted most often, and how often; ``restarts`` is the sum over all containers."""
+    worst_container_restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,9 @@ class Application:
     """Newest first, all tracks' releases."""
     events: tuple[Event, ...] = ()
     """Recent warnings and healerd's own events on its pods and owners, newest first, bounded."""
+    change: str = ""
+    """What changed last, as a clause: ``revision 6 -> 7, image v2.2.4 -> v2.3.0``; empty if nothing is known."""
+    changed_at: float | None = None
 
     def track(self, name: str) -> Track | None:
         """The track of that name, if there is one."""

@@ -1,0 +1,457 @@
+"""Calls to the Kubernetes API over one session: decoded to our own structs, each with a deadline."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+from aiohttp.http_exceptions import LineTooLong
+
+from selfheal_core.cluster.kubernetes import paths, requests
+from selfheal_core.cluster.kubernetes.api_errors import (
+    ApiError,
+    ServerFault,
+    StreamSilent,
+    Unauthorized,
+    from_exception,
+    from_response,
+)
+from selfheal_core.cluster.kubernetes.configuration import Connection
+
+T = TypeVar("T")
+_JSON: type[Any] = Any
+Params = Mapping[str, str]
+
+CONNECT_SECONDS = 10.0
+DEADLINE_SECONDS = 10.0
+BODY_LIMIT_BYTES = 256 * 2**20
+"""No single answer is longer; a list in pages of 500 pods of 12 KB has 6 MB."""
+PROXY_BODY_LIMIT_BYTES = 4 * 2**20
+"""What a pod answers through the proxy is trusted least."""
+ERROR_BODY_LIMIT_BYTES = 64 * 2**10
+LOG_LIMIT_BYTES = 2 * 2**20
+
+
+class PatchType(StrEnum):
+    """How the API server applies a patch."""
+
+    MERGE = "application/merge-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+    JSON = "application/json-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+class LineStream:
+    """An open answer that is read line by line.
+
+    Attributes:
+        content_type: Of the answer, without parameters.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, server: str, idle_seconds: float | None) -> None:
+        self.content_type = response.content_type
+        self._content = response.content
+        self._server = server
+        self._idle_seconds = idle_seconds
+
+    async def readline(self) -> bytes:
+        """The next line with its newline; without one at a cut, empty at the end.
+
+        Raises:
+            StreamSilent: Nothing came for the idle time.
+            Unreachable: The connection broke.
+            ServerFault: A line is longer than the buffer.
+        """
+        try:
+            return await self._content.readline()
+        except (LineTooLong, ValueError) as error:
+            raise ServerFault(f"{self._server} sent a line that is too long") from error
+        except TimeoutError as error:
+            raise StreamSilent(f"{self._server} sent nothing for {self._idle_seconds:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise from_exception(error, self._server) from error
+
+
+class KubernetesClient:
+    """Calls to one API server.
+
+    Every failure is an ``ApiError``. A 401 makes the connection renew its credentials once, then the call is tried
+    again; nothing else is retried here.
+
+    Attributes:
+        connection: Where it talks to.
+        writes: Requests sent that could change something; reviews of our own rights and dry runs are not counted.
+    """
+
+    def __init__(self, connection: Connection, *, user_agent: str) -> None:
+        self.connection = connection
+        self.writes = 0
+        self._user_agent = user_agent
+
+    async def get(
+        self,
+        path: str,
+        type: type[T],  # noqa: A002
+        *,
+        params: Params | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> T:
+        """Read one object or list.
+
+        Args:
+            path: From ``paths.path``.
+            type: Struct to decode to; fields it does not name are skipped.
+            params: Query parameters.
+            deadline_seconds: For the whole call.
+
+        Raises:
+            ApiError: Any of the tree.
+        """
+        body = await self.get_bytes(path, params=params, deadline_seconds=deadline_seconds)
+        return _decode(body, type, path)
+
+    async def get_json(
+        self, path: str, *, params: Params | None = None, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> Any:
+        """Read JSON as plain dictionaries and lists, for objects we have no struct for."""
+        return _decode(await self.get_bytes(path, params=params, deadline_seconds=deadline_seconds), _JSON, path)
+
+    async def get_text(
+        self, path: str, *, params: Params | None = None, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> str:
+        """Read text; bytes that are not UTF-8 are replaced."""
+        body = await self.get_bytes(path, params=params, accept="*/*", deadline_seconds=deadline_seconds)
+        return body.decode(errors="replace")
+
+    async def get_bytes(
+        self,
+        path: str,
+        *,
+        params: Params | None = None,
+        accept: str = "application/json",
+        deadline_seconds: float = DEADLINE_SECONDS,
+        limit_bytes: int = BODY_LIMIT_BYTES,
+    ) -> bytes:
+        """Read a body as it is.
+
+        Raises:
+            ServerFault: It is longer than ``limit_bytes``.
+        """
+        request = _Request("GET", path, params=params, accept=accept, deadline_seconds=deadline_seconds)
+        return await self._send(request, limit_bytes)
+
+    async def create(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Any:
+        """Create an object in a collection; gives it as the server stored it."""
+        return await self._write("POST", path, body, dry_run=dry_run, deadline_seconds=deadline_seconds)
+
+    async def replace(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Any:
+        """Replace an object; with ``metadata.resourceVersion`` in it, only that version (else ``Conflict``)."""
+        return await self._write("PUT", path, body, dry_run=dry_run, deadline_seconds=deadline_seconds)
+
+    async def patch(
+        self,
+        path: str,
+        body: Mapping[str, Any] | list[Any],
+        content_type: PatchType = PatchType.MERGE,
+        *,
+        params: Params | None = None,
+        dry_run: bool = False,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Any:
+        """Change parts of an object; a server-side apply names its ``fieldManager`` in ``params``."""
+        return await self._write(
+            "PATCH",
+            path,
+            body,
+            params=params,
+            content_type=content_type,
+            dry_run=dry_run,
+            deadline_seconds=deadline_seconds,
+        )
+
+    async def delete(
+        self,
+        path: str,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        grace_seconds: int | None = None,
+        dry_run: bool = False,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Any:
+        """Delete an object; with a uid or version only if it is still that one (else ``Conflict``)."""
+        options = requests.delete_options(uid=uid, resource_version=resource_version, grace_seconds=grace_seconds)
+        return await self._write("DELETE", path, options, dry_run=dry_run, deadline_seconds=deadline_seconds)
+
+    async def evict(
+        self, namespace: str, pod: str, *, uid: str, dry_run: bool = False, grace_seconds: int | None = None
+    ) -> None:
+        """Remove exactly this pod, as far as its disruption budgets allow.
+
+        Raises:
+            TooManyRequests: A budget says no; ``message`` is the budget's own.
+            Conflict: The pod of that name has another uid by now.
+            NotFound: It is gone.
+        """
+        body = requests.eviction(namespace, pod, uid=uid, dry_run=dry_run, grace_seconds=grace_seconds)
+        path = paths.path("v1", "pods", namespace=namespace, name=pod, subresource="eviction")
+        await self._write("POST", path, body, dry_run=dry_run, deadline_seconds=DEADLINE_SECONDS)
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        tail_lines: int | None = None,
+        since_seconds: int | None = None,
+        limit_bytes: int = LOG_LIMIT_BYTES,
+        timestamps: bool = False,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> str:
+        """Read a container's log, at most ``limit_bytes``; ``previous`` reads the run before the last restart."""
+        params = _log_params(container, previous, tail_lines, since_seconds, timestamps)
+        params["limitBytes"] = str(limit_bytes)
+        path = paths.path("v1", "pods", namespace=namespace, name=pod, subresource="log")
+        return await self.get_text(path, params=params, deadline_seconds=deadline_seconds)
+
+    def follow_logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        tail_lines: int | None = None,
+        since_seconds: int | None = None,
+        timestamps: bool = False,
+    ) -> AsyncIterator[bytes]:
+        """Read a container's log as it grows, line by line, until it ends or the iterator is closed."""
+        params = _log_params(container, False, tail_lines, since_seconds, timestamps)
+        params["follow"] = "true"
+        path = paths.path("v1", "pods", namespace=namespace, name=pod, subresource="log")
+        return self.stream_lines(path, params, idle_seconds=None)
+
+    async def proxy_pod(
+        self, namespace: str, pod: str, port: int, path: str, *, deadline_seconds: float = DEADLINE_SECONDS
+    ) -> bytes:
+        """Read an HTTP page of a pod through the API server, at most 4 MB."""
+        return await self.get_bytes(
+            paths.pod_proxy(namespace, pod, port, path),
+            accept="*/*",
+            deadline_seconds=deadline_seconds,
+            limit_bytes=PROXY_BODY_LIMIT_BYTES,
+        )
+
+    async def may(self, access: requests.Access, namespace: str, name: str = "") -> bool:
+        """Ask whether we are allowed something; an empty namespace means in all of them."""
+        path = paths.path("authorization.k8s.io/v1", "selfsubjectaccessreviews")
+        body = msgspec.json.encode(requests.access_review(access, namespace, name))
+        answer = _decode(await self._send(_Request("POST", path, body=body)), _JSON, path)
+        return bool(answer.get("status", {}).get("allowed", False))
+
+    async def server_version(self) -> str:
+        """The server's version, e.g. ``v1.32.3``."""
+        answer = await self.get_json("/version")
+        return str(answer.get("gitVersion", ""))
+
+    async def stream_lines(
+        self, path: str, params: Params | None = None, *, idle_seconds: float | None
+    ) -> AsyncIterator[bytes]:
+        """Read an open-ended answer line by line, newlines taken off.
+
+        Args:
+            path: From ``paths.path``.
+            params: Query parameters.
+            idle_seconds: Longest silence before the stream counts as broken; None for as long as it takes.
+        """
+        async with self.open_stream(path, params, idle_seconds=idle_seconds, accept="*/*") as stream:
+            while line := await stream.readline():
+                yield line.rstrip(b"\r\n")
+
+    @asynccontextmanager
+    async def open_stream(
+        self,
+        path: str,
+        params: Params | None = None,
+        *,
+        idle_seconds: float | None,
+        accept: str = "application/json",
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> AsyncIterator[LineStream]:
+        """Open an answer that is read line by line; entered once the server has accepted.
+
+        Args:
+            path: From ``paths.path``.
+            params: Query parameters.
+            idle_seconds: Longest silence before ``readline`` raises.
+            accept: Content type to ask for.
+            deadline_seconds: For the server to accept.
+        """
+        request = _Request(
+            "GET", path, params=params, accept=accept, deadline_seconds=deadline_seconds, idle_seconds=idle_seconds
+        )
+        response, _ = await self._open(request)
+        try:
+            yield LineStream(response, self.connection.identity.server, idle_seconds)
+        finally:
+            response.close()
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | list[Any],
+        *,
+        params: Params | None = None,
+        content_type: str = "application/json",
+        dry_run: bool,
+        deadline_seconds: float,
+    ) -> Any:
+        if not dry_run:
+            self.writes += 1
+        query = {**(params or {}), **({"dryRun": "All"} if dry_run else {})}
+        request = _Request(
+            method,
+            path,
+            params=query,
+            body=msgspec.json.encode(body),
+            content_type=content_type,
+            deadline_seconds=deadline_seconds,
+        )
+        answer = await self._send(request)
+        return _decode(answer, _JSON, path) if answer else None
+
+    async def _send(self, request: "_Request", limit_bytes: int = BODY_LIMIT_BYTES) -> bytes:
+        """Send a request and read its whole answer."""
+        response, until = await self._open(request)
+        try:
+            async with asyncio.timeout_at(until):
+                return await _read_bounded(response, limit_bytes, request.path)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error, request) from error
+        finally:
+            response.release()
+
+    async def _open(self, request: "_Request") -> tuple[aiohttp.ClientResponse, float]:
+        """Send a request up to the answer's head; any status but 2xx raises.
+
+        Returns:
+            The open response, and the loop's time at which the request's deadline passes.
+        """
+        credentials = await self.connection.headers()
+        try:
+            return await self._attempt(request, credentials)
+        except Unauthorized:
+            if not await self.connection.renew(credentials):
+                raise
+        return await self._attempt(request, await self.connection.headers())
+
+    async def _attempt(self, request: "_Request", credentials: dict[str, str]) -> tuple[aiohttp.ClientResponse, float]:
+        until = asyncio.get_running_loop().time() + request.deadline_seconds
+        headers = {"User-Agent": self._user_agent, **request.headers(), **credentials}
+        try:
+            async with asyncio.timeout_at(until):
+                response = await self.connection.session.request(
+                    request.method,
+                    self.connection.url(request.path, request.params),
+                    data=request.body,
+                    headers=headers,
+                    timeout=request.timeout(),
+                    # A redirect would take the token to wherever it points.
+                    allow_redirects=False,
+                    **self.connection.options,
+                )
+                if response.status < 300:
+                    return response, until
+                raise await _refusal(request, response)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise self._unreachable(error, request) from error
+
+    def _unreachable(self, error: BaseException, request: "_Request") -> ApiError:
+        return from_exception(error, self.connection.identity.server, request.deadline_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request; ``idle_seconds`` is the longest silence inside the answer, None for no limit of its own."""
+
+    method: str
+    path: str
+    params: Params | None = None
+    body: bytes | None = None
+    accept: str = "application/json"
+    content_type: str = "application/json"
+    deadline_seconds: float = DEADLINE_SECONDS
+    idle_seconds: float | None = None
+
+    def headers(self) -> dict[str, str]:
+        headers = {"Accept": self.accept}
+        if self.body is not None:
+            headers["Content-Type"] = self.content_type
+        return headers
+
+    def timeout(self) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=self.idle_seconds)
+
+
+def _decode(body: bytes, type: type[T], path: str) -> T:  # noqa: A002
+    try:
+        return msgspec.json.decode(body, type=type)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ServerFault(f"the answer to {path} makes no sense: {error}") from error
+
+
+async def _refusal(request: _Request, response: aiohttp.ClientResponse) -> ApiError:
+    """Read what a refusal says, and give the exception for it."""
+    try:
+        body = await response.content.read(ERROR_BODY_LIMIT_BYTES)
+    finally:
+        response.close()
+    watch = bool(request.params and request.params.get("watch"))
+    return from_response(request.method, request.path, response.status, body, response.headers, watch=watch)
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, limit_bytes: int, path: str) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > limit_bytes:
+            response.close()
+            raise ServerFault(f"the answer to {path} is longer than {limit_bytes} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _log_params(
+    container: str, previous: bool, tail_lines: int | None, since_seconds: int | None, timestamps: bool
+) -> dict[str, str]:
+    params = {"container": container} if container else {}
+    if previous:
+        params["previous"] = "true"
+    if tail_lines is not None:
+        params["tailLines"] = str(tail_lines)
+    if since_seconds is not None:
+        params["sinceSeconds"] = str(since_seconds)
+    if timestamps:
+        params["timestamps"] = "true"
+    return params

@@ -1,0 +1,149 @@
+"""Decodes lists and watch lines. Pure; tolerant of single objects that do not fit our structs."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from selfheal_core.cluster.kubernetes.api_errors import ServerFault, Status
+from selfheal_core.domain.objects import ListMetadata, Metadata
+
+
+class HasMetadata(Protocol):
+    """What is needed of an object."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Its identity and version."""
+
+
+T = TypeVar("T", bound=HasMetadata)
+EventKind = Literal["stored", "deleted", "bookmark", "error", "unreadable"]
+CHANGES: Mapping[str, EventKind] = {"ADDED": "stored", "MODIFIED": "stored", "DELETED": "deleted"}
+
+
+class WatchEvent(NamedTuple, Generic[T]):
+    """One line of a watch.
+
+    Attributes:
+        version: Resource version to go on from; "" for an error.
+        object: Set for ``stored`` and ``deleted``.
+        status: Set for ``error``.
+    """
+
+    kind: EventKind
+    version: str
+    object: T | None = None
+    status: Status = Status()
+
+
+class Page(NamedTuple, Generic[T]):
+    """One page of a list.
+
+    Attributes:
+        unreadable: How many objects did not fit their struct and were left out.
+    """
+
+    items: list[T]
+    metadata: ListMetadata
+    unreadable: int
+
+
+class _Envelope(msgspec.Struct, frozen=True, gc=False):
+    type: str = ""
+    object: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Version(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    resource_version: str = ""
+
+
+class _Versioned(msgspec.Struct, frozen=True, gc=False):
+    metadata: _Version = _Version()
+
+
+class _RawPage(msgspec.Struct, frozen=True, gc=False):
+    metadata: ListMetadata = ListMetadata()
+    items: list[msgspec.Raw] | None = None
+
+
+class Decoder(Generic[T]):
+    """Decodes the lists and watch lines of one type.
+
+    Args:
+        type: Struct of the objects.
+    """
+
+    def __init__(self, type: type[T]) -> None:  # noqa: A002
+        items = ("items", list[type] | None, None)  # type: ignore[valid-type]
+        self._page = _decoder("TypedPage", ("metadata", ListMetadata, ListMetadata()), items)
+        self._typed = _decoder("TypedEvent", ("type", str), ("object", type))
+        self._object = msgspec.json.Decoder(type)
+        self._envelope = msgspec.json.Decoder(_Envelope)
+        self._versioned = msgspec.json.Decoder(_Versioned)
+        self._status = msgspec.json.Decoder(Status)
+        self._raw_page = msgspec.json.Decoder(_RawPage)
+
+    def page(self, body: bytes) -> Page[T]:
+        """Decode one page of a list, leaving out objects that do not fit.
+
+        Raises:
+            ServerFault: It is not JSON, or not a list.
+        """
+        try:
+            decoded = self._page.decode(body)
+            return Page(decoded.items or [], decoded.metadata, 0)
+        except msgspec.ValidationError:
+            return self._page_one_by_one(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ServerFault("the list is not JSON") from error
+
+    def event(self, line: bytes) -> WatchEvent[T]:
+        """Decode one line of a watch.
+
+        Raises:
+            ServerFault: It is not JSON, or it was cut before its newline.
+        """
+        if not line.endswith(b"\n"):
+            raise ServerFault("the stream was cut in the middle of a line")
+        try:
+            # Nearly all lines take this way, which reads them once only.
+            typed = self._typed.decode(line)
+            if typed.type in CHANGES:
+                return WatchEvent(CHANGES[typed.type], typed.object.metadata.resource_version, typed.object)
+        except msgspec.ValidationError:
+            pass
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ServerFault("a line of the watch is not JSON") from error
+        return self._rare_event(line)
+
+    def _rare_event(self, line: bytes) -> WatchEvent[T]:
+        """Decode a line that is no change, or whose object does not fit."""
+        try:
+            envelope = self._envelope.decode(line)
+            if envelope.type in CHANGES:
+                return WatchEvent("unreadable", self._versioned.decode(envelope.object).metadata.resource_version)
+            if envelope.type == "BOOKMARK":
+                return WatchEvent("bookmark", self._versioned.decode(envelope.object).metadata.resource_version)
+            # An ERROR, or a bare Status as a proxy in between may send it.
+            return WatchEvent("error", "", None, self._status.decode(envelope.object if envelope.type else line))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ServerFault("a line of the watch makes no sense") from error
+
+    def _page_one_by_one(self, body: bytes) -> Page[T]:
+        try:
+            raw = self._raw_page.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ServerFault("the answer is not a list") from error
+        items = []
+        for text in raw.items or ():
+            try:
+                items.append(self._object.decode(text))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+        return Page(items, raw.metadata, len(raw.items or ()) - len(items))
+
+
+def _decoder(name: str, *fields: Any) -> msgspec.json.Decoder[Any]:
+    """A decoder of a struct that holds objects of a type that is only known now."""
+    return msgspec.json.Decoder(msgspec.defstruct(name, fields, frozen=True, gc=False))

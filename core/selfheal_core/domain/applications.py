@@ -1,0 +1,197 @@
+"""Applications: which pods belong together, and the one line that says how they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selfheal_core.domain.app_state import Facts, by_state, continued_since, judge
+from selfheal_core.domain.objects import Event, HorizontalPodAutoscaler, PodDisruptionBudget
+from selfheal_core.domain.snapshot import (
+    AppKey,
+    Application,
+    Autoscaler,
+    DisruptionBudget,
+    ErrorRate,
+    OwnerKey,
+    PodRow,
+    Revision,
+    Track,
+)
+from selfheal_core.domain.tracks import (
+    RELEASE_ANNOTATION,
+    STABLE,
+    RecentChange,
+    RunningWorkload,
+    build_track,
+    old_replicas,
+    recent_change,
+)
+
+APP_LABEL = "app"
+INSTANCE_LABEL = "app.kubernetes.io/instance"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that belongs to one application.
+
+    Attributes:
+        rows: Its pods.
+        workloads: Its workloads with their ReplicaSets.
+        revisions: Of all its releases.
+        events: Newest first.
+        cpu_percent: Use over request of all pods, if known.
+        pods_known: False while the pods were never listed.
+    """
+
+    key: AppKey
+    rows: Sequence[PodRow]
+    workloads: Sequence[RunningWorkload] = ()
+    revisions: Sequence[Revision] = ()
+    autoscaler: Autoscaler | None = None
+    budget: DisruptionBudget | None = None
+    errors: ErrorRate | None = None
+    events: tuple[Event, ...] = ()
+    cpu_percent: int | None = None
+    pods_known: bool = True
+
+
+def application_key(namespace: str, labels: dict[str, str], owner: OwnerKey | None, name: str) -> AppKey:
+    """To which application a pod or a workload's pods belong.
+
+    Args:
+        namespace: Of the pod.
+        labels: Of the pod, or of the workload's pod template.
+        owner: The top owner; None for a bare pod.
+        name: Of the pod itself, for one that nothing else names.
+    """
+    label = labels.get(APP_LABEL) or labels.get(INSTANCE_LABEL)
+    return AppKey(namespace, label or (owner.name if owner is not None else name))
+
+
+def build_application(parts: Parts, previous: Application | None, now: float) -> Application:
+    """Join an application's parts and judge its state.
+
+    Args:
+        parts: What belongs to it.
+        previous: The application before this change; its ``since`` is kept while the state word stays the same.
+        now: Seconds since the epoch.
+    """
+    revisions = tuple(sorted(parts.revisions, key=lambda revision: (revision.release, -revision.number)))
+    tracks = tuple(
+        sorted(
+            (build_track(running, _of_release(revisions, running)) for running in parts.workloads),
+            key=lambda track: (track.name != STABLE, track.workload.name if track.workload else ""),
+        )
+    )
+    change = _newest_change(parts.workloads, revisions)
+    ready = sum(is_ready(row) for row in parts.rows)
+    desired = _desired(tracks)
+    counting = [row for row in parts.rows if _counts(row, desired)]
+    verdict = judge(
+        Facts(
+            tracks=tracks,
+            rows=counting,
+            states=by_state(counting),
+            ready=ready,
+            desired=desired,
+            old=sum(old_replicas(running) for running in parts.workloads),
+            autoscaler=parts.autoscaler,
+            changed_at=change.at,
+            pods_known=parts.pods_known,
+        )
+    )
+    return Application(
+        key=parts.key,
+        state=verdict.state,
+        severity=verdict.severity,
+        detail=verdict.detail,
+        since=continued_since(verdict, previous, now),
+        reason=verdict.reason,
+        tracks=tracks,
+        pods=tuple(row.uid for row in parts.rows),
+        ready=ready,
+        desired=desired,
+        restarts=sum(row.restarts for row in parts.rows),
+        last_restart_at=max(
+            (row.last_restart_at for row in parts.rows if row.last_restart_at is not None), default=None
+        ),
+        autoscaler=parts.autoscaler,
+        budget=parts.budget,
+        cpu_percent=parts.cpu_percent,
+        errors=parts.errors,
+        revisions=revisions,
+        events=parts.events,
+        change=change.text,
+        changed_at=change.at,
+    )
+
+
+def is_ready(row: PodRow) -> bool:
+    """Whether a pod takes traffic: all containers ready, and it is not on its way out."""
+    return (
+        row.containers > 0
+        and row.ready_containers >= row.containers
+        and row.state not in ("terminating", "completed", "failed", "unready", "unknown")
+    )
+
+
+def autoscaler_of(scaler: HorizontalPodAutoscaler) -> Autoscaler:
+    """Reduce a HorizontalPodAutoscaler."""
+    cpu = next(
+        (
+            metric.resource.current.average_utilization
+            for metric in scaler.status.current_metrics or ()
+            if metric.resource is not None and metric.resource.name == "cpu"
+        ),
+        None,
+    )
+    limited = any(
+        condition.type == "ScalingLimited" and condition.status == "True" and condition.reason == "TooManyReplicas"
+        for condition in scaler.status.conditions
+    )
+    return Autoscaler(
+        name=scaler.metadata.name,
+        min_replicas=scaler.spec.min_replicas,
+        max_replicas=scaler.spec.max_replicas,
+        current_replicas=scaler.status.current_replicas,
+        desired_replicas=scaler.status.desired_replicas,
+        cpu_percent=cpu,
+        limited=limited,
+    )
+
+
+def budget_of(budget: PodDisruptionBudget) -> DisruptionBudget:
+    """Reduce a PodDisruptionBudget."""
+    return DisruptionBudget(
+        name=budget.metadata.name,
+        disruptions_allowed=budget.status.disruptions_allowed,
+        current_healthy=budget.status.current_healthy,
+        desired_healthy=budget.status.desired_healthy,
+    )
+
+
+def _of_release(revisions: Sequence[Revision], running: RunningWorkload) -> tuple[Revision, ...]:
+    """The revisions of the release that installed a workload, newest first."""
+    release = running.workload.metadata.annotations.get(RELEASE_ANNOTATION, "")
+    return tuple(revision for revision in revisions if release and revision.release == release)
+
+
+def _newest_change(workloads: Sequence[RunningWorkload], revisions: Sequence[Revision]) -> RecentChange:
+    changes = [recent_change(running, _of_release(revisions, running)) for running in workloads]
+    known = [change for change in changes if change.text]
+    return max(known, key=lambda change: change.at or 0.0, default=RecentChange("", None))
+
+
+def _desired(tracks: Sequence[Track]) -> int | None:
+    wanted = [track.desired for track in tracks if track.desired is not None]
+    return sum(wanted) if wanted else None
+
+
+def _counts(row: PodRow, desired: int | None) -> bool:
+    """Whether a pod says something about its application now.
+
+    A completed pod is done; a failed one (evicted, say) is replaced where a workload has a count, and only litter.
+    """
+    if row.state == "completed":
+        return False
+    return not (row.state == "failed" and desired is not None)
