@@ -97,7 +97,7 @@ picture: $(RUNTIME) ## draw docs/console.svg, the picture in the README
 
 .PHONY: tables
 tables: $(TABLES_VENV)/.done ## generate the sandbox's schema and protobuf tables
-	@$(TABLES_VENV)/bin/python sandbox/selfheal_sandbox/kinds/tables/generate.py
+	@PYTHONPATH=sandbox $(TABLES_VENV)/bin/python -m selfheal_sandbox.kinds.tables.generate
 
 .PHONY: lock
 lock: ## resolve requirements/*.txt anew (needs uv)

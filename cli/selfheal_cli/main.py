@@ -85,8 +85,10 @@ def main() -> None:
 
 def run(verb: str, name: str, parameters: dict[str, str], options: dict[str, Any]) -> None:
     """Run a verb with the options of the command line."""
+    from selfheal_cli.settings import load_settings
     from selfheal_cli.verbs import Request, run_verb
 
+    settings = load_settings(**{name: options[name] for name in ("kubeconfig", "context", "namespace")})
     run_verb(
         Request(
             verb=verb,
@@ -94,9 +96,7 @@ def run(verb: str, name: str, parameters: dict[str, str], options: dict[str, Any
             parameters=parameters,
             confirmed=options["yes"],
             reason=options["reason"],
-            kubeconfig=options["kubeconfig"],
-            context=options["context"],
-            namespace=options["namespace"],
+            settings=settings,
             timeout_seconds=options["timeout"],
         )
     )
@@ -133,8 +133,10 @@ def kill(pod: str, force: bool, **options: Any) -> None:
 def doctor(kubeconfig: Path | None, context: str | None, namespace: str | None) -> None:
     """Say what is found, what is missing, and what to type about it."""
     from selfheal_cli.doctor import examine
+    from selfheal_cli.settings import load_settings
 
-    examine(kubeconfig, context, namespace)
+    settings = load_settings(kubeconfig=kubeconfig, context=context, namespace=namespace)
+    examine(settings.kubeconfig, settings.context, settings.namespace)
 
 
 @main.group()
@@ -163,8 +165,9 @@ def install(kubeconfig: Path, namespace: str) -> None:
 @demo.command("run")
 @click.option("--speed", default=10.0, show_default=True, help="Divides back-off and the autoscaler's windows.")
 @click.option("--healerd-replicas", default=1, show_default=True, help="0 shows what happens without healerd.")
-def run_story(speed: float, healerd_replicas: int) -> None:
+@click.option("--layer", "layers", type=int, multiple=True, help="Play only this layer; may be given several times.")
+def run_story(speed: float, healerd_replicas: int, layers: tuple[int, ...]) -> None:
     """Play the story of the seven layers on a sandbox of its own, and take it down again."""
     from selfheal_cli.demo.story import tell
 
-    tell(speed=speed, healerd_replicas=healerd_replicas)
+    tell(speed=speed, healerd_replicas=healerd_replicas, layers=layers)

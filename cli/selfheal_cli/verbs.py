@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 from selfheal_core.domain.escape import printable
@@ -12,6 +11,7 @@ from selfheal_core.errors import BadUsage, NotVerified, Refused, SelfhealError, 
 from selfheal_core.ops.operation import Preview, Progress, Target
 
 from selfheal_cli.session import Session, first_data, open_session
+from selfheal_cli.settings import Settings
 
 LABEL_WIDTH = 9
 
@@ -24,6 +24,8 @@ class Request:
         name: Of the application or pod.
         parameters: The verb's own, e.g. ``revision``.
         confirmed: ``--yes`` was given.
+        settings: Which cluster and namespace, and whether writing is allowed at all.
+        timeout_seconds: How long recovery is waited for.
         reason: Why, for the journal.
     """
 
@@ -32,11 +34,8 @@ class Request:
     parameters: Mapping[str, str]
     confirmed: bool
     reason: str
-    kubeconfig: Path | None
-    context: str | None
-    namespace: str | None
+    settings: Settings
     timeout_seconds: float
-    read_only: bool = False
 
 
 def run_verb(request: Request) -> None:
@@ -50,11 +49,11 @@ def run_verb(request: Request) -> None:
 
 async def _run(request: Request) -> None:
     async with open_session(
-        kubeconfig=request.kubeconfig,
-        context=request.context,
-        namespaces=(request.namespace,) if request.namespace else None,
+        kubeconfig=request.settings.kubeconfig,
+        context=request.settings.context,
+        namespaces=(request.settings.namespace,) if request.settings.namespace else None,
         source="cli",
-        read_only=request.read_only,
+        read_only=request.settings.read_only,
         verify_seconds=request.timeout_seconds,
     ) as session:
         await first_data(session)

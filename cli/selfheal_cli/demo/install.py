@@ -21,7 +21,7 @@ def install(stage: Stage, *, healerd_replicas: int = 1) -> None:
     healerd = ("helm", "upgrade", "--install", "healerd", str(chart("healerd")), "-n", HEALERD_NAMESPACE)
     stage.show(*healerd, "--create-namespace", "--set", "knownGood.soakSeconds=5")
     service = ("helm", "upgrade", "--install", APP, str(chart("service")), "-n", stage.namespace)
-    quick = ("--set", "shutdown.drainSeconds=1", "--set", "shutdown.preStopSleepSeconds=1")
+    quick = ("--set", "shutdown.drainSeconds=1,shutdown.preStopSleepSeconds=1,shutdown.lingerSeconds=3")
     values = ("--set", "practice=true", "--set", "minReadySeconds=1", *quick)
     stage.show(*service, "--create-namespace", *values, "--wait", "--timeout", "2m")
     deployment = ("kubectl", "-n", HEALERD_NAMESPACE)

@@ -4,12 +4,12 @@ import os
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfheal_core.errors import SelfhealError
+from selfheal_core.errors import BadUsage, SelfhealError
 
 from selfheal_cli.demo.install import install
 from selfheal_cli.demo.stage import NotObserved, Stage
@@ -17,7 +17,7 @@ from selfheal_cli.demo.steps import STEPS, Step
 
 SPEED = 10
 """Divides back-off, the autoscaler's windows and resync in the sandbox; probes keep their own times."""
-NOT_BUILT = {7: "canary: not in this version"}
+NOT_BUILT = frozenset({7})
 LAYERS = {
     1: "liveness probe restarts",
     2: "readiness probe takes out of the Service",
@@ -25,6 +25,7 @@ LAYERS = {
     4: "bad release is rolled back (by hand)",
     5: "autoscaler 2 -> 5",
     6: "disruption budget holds a drain",
+    7: "canary",
 }
 
 
@@ -100,22 +101,42 @@ def table(outcomes: list[Outcome]) -> str:
     rows = ["  #  LAYER                                     RESULT"]
     for number in range(1, 8):
         outcome = by_layer.get(number)
-        if outcome is None:
-            name, result = NOT_BUILT.get(number, LAYERS.get(number, "")), "not in this version"
-            name = name.partition(":")[0]
-        else:
-            name = LAYERS[number]
-            result = f"FAILED: {outcome.failure}" if outcome.failure else f"held in {outcome.seconds:.1f} s"
-        rows.append(f"  {number}  {name:<41} {result}")
+        rows.append(f"  {number}  {LAYERS[number]:<41} {_result(number, outcome)}")
     return "\n".join(rows)
 
 
-def tell(*, speed: float = SPEED, healerd_replicas: int = 1) -> None:
-    """Play the whole story on a sandbox of its own.
+def _result(layer: int, outcome: Outcome | None) -> str:
+    if outcome is None:
+        return "not in this version" if layer in NOT_BUILT else "not played"
+    return f"FAILED: {outcome.failure}" if outcome.failure else f"held in {outcome.seconds:.1f} s"
+
+
+def chosen(layers: Sequence[int]) -> list[Step]:
+    """The steps of some layers; all steps if none is named.
+
+    Raises:
+        BadUsage: A layer has no step.
+    """
+    known = {step.layer for step in STEPS if step.layer}
+    unknown = [layer for layer in layers if layer not in known]
+    if unknown:
+        why = "is not in this version" if unknown[0] in NOT_BUILT else "does not exist"
+        raise BadUsage(f"layer {unknown[0]} {why}", f"known: {', '.join(map(str, sorted(known)))}")
+    return [step for step in STEPS if not layers or step.layer in layers]
+
+
+def tell(*, speed: float = SPEED, healerd_replicas: int = 1, layers: Sequence[int] = ()) -> None:
+    """Play the story on a sandbox of its own.
+
+    Args:
+        speed: Of the sandbox.
+        healerd_replicas: 0 shows what happens without healerd.
+        layers: Play only these; empty plays the whole.
 
     Raises:
         SelfhealError: A layer did not hold; the message names it.
     """
+    steps = chosen(layers)
     started = time.monotonic()
     with sandbox(f"demo-{os.getpid()}", speed=speed) as stage:
         stage.say(f"time: back-off and the autoscaler run {speed:g} times as fast as on a cluster; probes do not")
@@ -125,7 +146,7 @@ def tell(*, speed: float = SPEED, healerd_replicas: int = 1) -> None:
         stage.show("helm", "list", "-A")
         stage.show("kubectl", "get", "pods", "-A")
         stage.show("curl", "-sS", "-m", "5", stage.service_url("app-a") + "/")
-        outcomes = [play(stage, step) for step in STEPS]
+        outcomes = [play(stage, step) for step in steps]
     print_summary(stage, outcomes, time.monotonic() - started)
 
 
