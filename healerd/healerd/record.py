@@ -4,7 +4,6 @@ A record that can't be written never stops the healing; it is logged and counted
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import structlog
 from selfheal_core.cluster.kubernetes import requests
@@ -13,12 +12,12 @@ from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.domain.heal import Evict, Hold
 from selfheal_core.domain.known_good import (
-    CONFIG_MAP_LABELS,
     KnownGood,
     ReleaseKey,
-    config_map_data,
+    config_map_body,
     config_map_name,
     decode_records,
+    joined,
 )
 from selfheal_core.domain.objects import ConfigMap
 from selfheal_core.domain.snapshot import OwnerKey
@@ -114,12 +113,13 @@ class Recorder:
         try:
             current = await self._client.get(where, ConfigMap)
         except NotFound:
-            await self._client.create(
-                path("v1", "configmaps", namespace=release.namespace), _config_map(release, {record.revision: record})
-            )
+            everywhere = path("v1", "configmaps", namespace=release.namespace)
+            await self._client.create(everywhere, config_map_body(release, [record]))
             return
-        merged = {**decode_records(current), record.revision: record}
-        await self._client.replace(where, _config_map(release, merged, current.metadata.resource_version))
+        records = decode_records(current)
+        records[record.revision] = joined(records.get(record.revision), record)
+        version = current.metadata.resource_version
+        await self._client.replace(where, config_map_body(release, records.values(), resource_version=version))
 
     async def _say(self, action: Evict, reason: str, message: str, now: float) -> None:
         for involved in (_pod(action), _owner(action.owner)):
@@ -157,14 +157,3 @@ def _owner(owner: OwnerKey) -> dict[str, str]:
         "name": owner.name,
         "uid": owner.uid,
     }
-
-
-def _config_map(release: ReleaseKey, records: Mapping[int, KnownGood], resource_version: str = "") -> dict[str, Any]:
-    metadata: dict[str, Any] = {
-        "name": config_map_name(release.name),
-        "namespace": release.namespace,
-        "labels": dict(CONFIG_MAP_LABELS),
-    }
-    if resource_version:
-        metadata["resourceVersion"] = resource_version
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": config_map_data(records.values())}

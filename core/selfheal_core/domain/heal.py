@@ -32,7 +32,6 @@ PROTECTED_KINDS: Mapping[str, str] = MappingProxyType(
         "Job": "a Job counts and retries its own failures",
         "CronJob": "a CronJob's Job counts and retries its own failures",
         "Node": "a static pod is managed by its node, not by the API server",
-        "StatefulSet": "a StatefulSet's pod keeps its name and volume; removing it is left to people",
     }
 )
 """Owners whose pods are never removed, and why."""

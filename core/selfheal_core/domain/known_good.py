@@ -20,6 +20,8 @@ CONFIG_MAP_LABELS: Mapping[str, str] = {
 }
 """Labels of the ConfigMaps, so that a watch can select them."""
 SELECTOR = "selfheal.internal/record=known-good"
+WATCHER_GAP_SECONDS = 600.0
+"""A gap in the watching of up to this does not end a healthy stretch."""
 KEPT_REVISIONS = 20
 """Records kept per release; the oldest revisions go first."""
 
@@ -87,18 +89,16 @@ def config_map_data(records: Iterable[KnownGood]) -> dict[str, str]:
     return {str(record.revision): encode_record(record) for record in kept}
 
 
-def config_map_body(key: ReleaseKey, records: Iterable[KnownGood]) -> dict[str, object]:
-    """The whole ConfigMap, to create or to replace; its labels are what the observer selects by."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": config_map_name(key.name),
-            "namespace": key.namespace,
-            "labels": dict(CONFIG_MAP_LABELS),
-        },
-        "data": config_map_data(records),
+def config_map_body(key: ReleaseKey, records: Iterable[KnownGood], *, resource_version: str = "") -> dict[str, object]:
+    """The whole ConfigMap, to create, or to replace that very version; its labels are what the observer selects by."""
+    metadata: dict[str, object] = {
+        "name": config_map_name(key.name),
+        "namespace": key.namespace,
+        "labels": dict(CONFIG_MAP_LABELS),
     }
+    if resource_version:
+        metadata["resourceVersion"] = resource_version
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": config_map_data(records)}
 
 
 def release_of_config_map(name: str) -> str:
@@ -118,6 +118,22 @@ def with_record(revision: Revision, record: KnownGood | None) -> Revision:
     )
 
 
+def joined(on_record: KnownGood | None, seen: KnownGood) -> KnownGood:
+    """What to write when a revision was seen, given what is on record of it.
+
+    Once good stays good: what broke it later is another fact. A watcher that restarted goes on from the stretch on
+    record if that ended lately; otherwise the longer stretch stays.
+    """
+    if on_record is None or not on_record.good:
+        return seen
+    if not seen.good:
+        return on_record
+    began, ended, again = on_record.healthy_since, on_record.healthy_until, seen.healthy_since
+    if began is not None and ended is not None and again is not None and again - ended <= WATCHER_GAP_SECONDS:
+        return msgspec.structs.replace(seen, healthy_since=min(began, again))
+    return max(on_record, seen, key=lambda record: record.healthy_seconds or 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Soak:
     """How the watching of one release's running revision stands.
@@ -125,7 +141,7 @@ class Soak:
     Attributes:
         watched_since: When this revision was first seen running.
         healthy_since: Start of the present healthy stretch; None while it is not healthy.
-        written: What is on record; None before the first record.
+        written: The last record handed out; None before the first.
     """
 
     revision: int
@@ -151,7 +167,6 @@ def observe_soak(
     observed_by: str,
     now: float,
     rewrite_seconds: float = 300.0,
-    recorded: Mapping[ReleaseKey, Mapping[int, KnownGood]] | None = None,
 ) -> SoakResult:
     """Watch every release's running revision for its soak time. Pure; the caller writes the records.
 
@@ -166,7 +181,6 @@ def observe_soak(
         observed_by: Goes into the record.
         now: Seconds since the epoch.
         rewrite_seconds: How often the end of a healthy stretch is written while it lasts.
-        recorded: What is on record already, so that a watcher that restarted goes on from there.
     """
     kept: dict[ReleaseKey, Soak] = {}
     records: list[tuple[ReleaseKey, KnownGood]] = []
@@ -177,9 +191,8 @@ def observe_soak(
             key = ReleaseKey(application.key.namespace, track.release)
             before = soaks.get(key)
             if before is None or before.revision != track.revision:
-                on_record = (recorded or {}).get(key, {}).get(track.revision)
-                before = Soak(track.revision, track.image, now, None, on_record)
-            soak = _looked_at(before, _healthy(application, track, snapshot, now - soak_seconds), now, rewrite_seconds)
+                before = Soak(track.revision, track.image, now)
+            soak = _looked_at(before, _healthy(application, track, snapshot, now - soak_seconds), now)
             record = _due(soak, soak_seconds, rewrite_seconds, observed_by, now)
             if record is not None:
                 records.append((key, record))
@@ -202,17 +215,10 @@ def _healthy(application: Application, track: Track, snapshot: Snapshot, restart
     return True
 
 
-def _looked_at(soak: Soak, healthy: bool, now: float, rewrite_seconds: float) -> Soak:
+def _looked_at(soak: Soak, healthy: bool, now: float) -> Soak:
     if not healthy:
         return replace(soak, healthy_since=None)
-    if soak.healthy_since is not None:
-        return soak
-    written = soak.written
-    recent = written is not None and written.good and now - (written.healthy_until or 0.0) <= 2 * rewrite_seconds
-    if recent and written is not None and soak.watched_since == now:
-        # The watcher restarted, not the release: the stretch on record goes on.
-        return replace(soak, healthy_since=written.healthy_since)
-    return replace(soak, healthy_since=now)
+    return soak if soak.healthy_since is not None else replace(soak, healthy_since=now)
 
 
 def _due(soak: Soak, soak_seconds: float, rewrite_seconds: float, observed_by: str, now: float) -> KnownGood | None:

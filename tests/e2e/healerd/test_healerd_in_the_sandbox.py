@@ -1,0 +1,163 @@
+"""healerd as its chart deploys it: what it does in a cluster, what it writes down, and which rights it uses."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from selfheal_core.domain.known_good import config_map_name
+from selfheal_core.files import chart
+
+from tests.e2e.sandbox_process import SandboxProcess, start_sandbox, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+SYSTEM = "selfheal-system"
+SPEED = 50
+"""Back-off of 10, 20 and 40 s becomes under one second."""
+VALUES = (
+    "practice=true,minReadySeconds=0,shutdown.drainSeconds=0,shutdown.preStopSleepSeconds=0,shutdown.lingerSeconds=1"
+)
+
+
+@pytest.fixture(scope="module")
+def requests_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "requests.jsonl"
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, tools: Mapping[str, Path], requests_log: Path
+) -> Iterator[SandboxProcess]:
+    """A sandbox with healerd in it and one application that can be broken."""
+    log = ("--request-log", str(requests_log))
+    home = tmp_path_factory.mktemp("healing")
+    with start_sandbox(home, tools, name="healing", speed=SPEED, options=log) as running:
+        wait = ("--create-namespace", "--wait", "--timeout", "60s")
+        healerd = ("install", "healerd", str(chart("healerd")), "-n", SYSTEM, "--set", "knownGood.soakSeconds=2")
+        running.helm(*healerd, *wait)
+        running.helm("install", "web", str(chart("service")), "-n", "shop", "--set", VALUES, *wait)
+        yield running
+
+
+def pods(cluster: SandboxProcess, namespace: str = "shop") -> list[dict[str, Any]]:
+    listed = cluster.get("pods", "-n", namespace, "-l", "app=web")["items"]
+    return [pod for pod in listed if not pod["metadata"].get("deletionTimestamp")]
+
+
+def restarts(pod: dict[str, Any]) -> int:
+    return sum(status["restartCount"] for status in pod["status"].get("containerStatuses", []))
+
+
+def crash_until_gone(cluster: SandboxProcess, name: str, times: int) -> None:
+    """Crash a pod a number of times, each time once it runs again."""
+    for number in range(times):
+
+        def runs_again(number: int = number) -> bool:
+            pod = next((one for one in pods(cluster) if one["metadata"]["name"] == name), None)
+            assert pod is not None
+            return restarts(pod) >= number and pod["status"]["containerStatuses"][0]["ready"]
+
+        until(runs_again, 30, f"{name} runs after {number} crashes")
+        url = f"/api/v1/namespaces/shop/pods/{name}:8080/proxy/crash"
+        cluster.kubectl("create", "--raw", url, "-f", "-", stdin="{}")
+
+
+def events(cluster: SandboxProcess, reason: str) -> list[dict[str, Any]]:
+    listed = cluster.get("events", "-n", "shop", "--field-selector", f"reason={reason}")["items"]
+    return [event for event in listed if event["reportingComponent"] == "healerd"]
+
+
+def test_records_that_a_revision_was_healthy(cluster: SandboxProcess) -> None:
+    name = config_map_name("web")
+
+    def recorded() -> dict[str, Any] | None:
+        found = cluster.kubectl("get", "configmap", name, "-n", "shop", "-o", "json", check=False)
+        return json.loads(found.out)["data"] if found.code == 0 else None
+
+    data = until(recorded, 30, "the known-good record of release web")
+
+    record = json.loads(data["1"])
+    assert record["good"] is True
+    assert record["image"] == "selfheal-service:1.0"
+    assert record["observedBy"] == "healerd"
+
+
+def test_leaves_three_restarts_alone_and_replaces_the_pod_at_the_fourth(cluster: SandboxProcess) -> None:
+    victim = pods(cluster)[0]["metadata"]
+    crash_until_gone(cluster, victim["name"], 3)
+    until(lambda: all(one["status"]["containerStatuses"][0]["ready"] for one in pods(cluster)), 30, "third restart")
+    assert any(pod["metadata"]["uid"] == victim["uid"] for pod in pods(cluster))
+    assert events(cluster, "SelfhealEvicted") == []
+
+    url = f"/api/v1/namespaces/shop/pods/{victim['name']}:8080/proxy/crash"
+    cluster.kubectl("create", "--raw", url, "-f", "-", stdin="{}")
+
+    until(lambda: all(pod["metadata"]["uid"] != victim["uid"] for pod in pods(cluster)), 30, "the pod is replaced")
+    until(lambda: len([p for p in pods(cluster) if p["status"]["phase"] == "Running"]) == 2, 30, "two pods run")
+    said = {
+        (event["involvedObject"]["kind"], event["involvedObject"]["name"])
+        for event in events(cluster, "SelfhealEvicted")
+    }
+    assert said == {("Pod", victim["name"]), ("Deployment", "web")}
+    assert "restarted 4 times (limit 3)" in events(cluster, "SelfhealEvicted")[0]["message"]
+
+
+def test_shows_on_its_metrics_page_what_it_did(cluster: SandboxProcess) -> None:
+    url = f"/api/v1/namespaces/{SYSTEM}/services/healerd:http/proxy/metrics"
+    page = cluster.kubectl("get", "--raw", url).out
+
+    assert 'healerd_evictions_total{result="evicted"} 1.0' in page
+    age = next(line for line in page.splitlines() if line.startswith("healerd_watch_age_seconds "))
+    assert float(age.split()[1]) < 60
+
+
+def used_rights(log: Path) -> set[tuple[str, str, str]]:
+    """(API group, resource, verb) of every request that healerd's service account sent."""
+    used = set()
+    for line in log.read_text().splitlines():
+        entry = json.loads(line)
+        if entry["user"] == f"system:serviceaccount:{SYSTEM}:healerd":
+            assert entry["code"] < 400 or entry["code"] in (404, 409, 429), entry
+            if entry["path"].startswith("/api"):  # /version and its like are open to everybody
+                used.add(right(entry["verb"], entry["path"]))
+    return used
+
+
+def right(verb: str, path: str) -> tuple[str, str, str]:
+    """What a ClusterRole calls a request."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
+    if rest[0] == "namespaces" and len(rest) > 2:
+        rest = rest[2:]
+    resource = f"{rest[0]}/{rest[2]}" if len(rest) > 2 else rest[0]
+    return group, resource, verb
+
+
+def granted_rights(cluster: SandboxProcess) -> set[tuple[str, str, str]]:
+    rendered = cluster.helm("get", "manifest", "healerd", "-n", SYSTEM).out
+    role = next(one for one in yaml.safe_load_all(rendered) if one and one["kind"] == "ClusterRole")
+    return {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_uses_every_right_it_has_and_no_other(cluster: SandboxProcess, requests_log: Path) -> None:
+    """Runs last: by now it has watched, evicted, said so, and recorded a revision twice."""
+    cluster.helm(
+        "upgrade", "web", str(chart("service")), "-n", "shop", "--reuse-values", "--set", "image.tag=1.1", "--wait"
+    )
+    until(lambda: ("", "configmaps", "update") in used_rights(requests_log), 40, "the second revision is recorded")
+
+    assert used_rights(requests_log) == granted_rights(cluster)
+
+
+def test_the_request_log_is_private(requests_log: Path, cluster: SandboxProcess) -> None:
+    assert os.stat(requests_log).st_mode & 0o077 == 0
