@@ -95,6 +95,10 @@ bench: $(DEV) $(TOOLS) ## benchmarks; prints a table, writes benchmarks/results/
 picture: $(RUNTIME) ## draw docs/console.svg, the picture in the README
 	@$(BIN)/python -m selfheal_tui.picture docs/console.svg
 
+.PHONY: docs
+docs: $(RUNTIME) ## write the reference pages that come from the code
+	@$(BIN)/python docs/generate.py
+
 .PHONY: tables
 tables: $(TABLES_VENV)/.done ## generate the sandbox's schema and protobuf tables
 	@PYTHONPATH=sandbox $(TABLES_VENV)/bin/python -m selfheal_sandbox.kinds.tables.generate

@@ -6,12 +6,10 @@ lower case. An unknown key is refused with the nearest known name: a misspelt ``
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from selfheal_core.errors import BadUsage, did_you_mean
 
 PREFIX = "SELFHEAL_"
@@ -48,30 +46,8 @@ class Settings:
         return None if self.namespace is None else (self.namespace,)
 
 
-class _Model(BaseSettings):
-    """Reads and checks; nothing but ``load_settings`` sees it."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", case_sensitive=False)
-
-    context: str | None = None
-    namespace: str | None = None
-    all_namespaces: bool = False
-    kubeconfig: Path | None = None
-    read_only: bool = False
-    glyphs: Glyphs = "auto"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a .env file of some project is not meant for us
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, environment, file."""
-        file = TomlConfigSettingsSource(settings_cls, toml_file=config_path(os.environ))
-        return init_settings, env_settings, file
+FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Settings))
+VARIABLES: tuple[str, ...] = tuple(f"{PREFIX}{name.upper()}" for name in FIELDS)
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -93,34 +69,19 @@ def load_settings(**flags: Any) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     if given.get("namespace") is not None:
         given.setdefault("all_namespaces", False)
-    try:
-        model = _Model(**given)
-    except ValidationError as error:
-        raise _in_words(error, given) from None
-    except (OSError, ValueError) as error:
-        raise BadUsage(f"cannot read {config_path(os.environ)}: {error}", "correct or remove the file") from None
-    return Settings(**model.model_dump())
+    if not _anything_to_read():
+        # Reading environment and file takes a library that costs a tenth of the console's start.
+        return Settings(**given)
+    from selfheal_cli.settings_sources import read_settings
+
+    return Settings(**read_settings(given, config_path(os.environ)))
+
+
+def _anything_to_read() -> bool:
+    return config_path(os.environ).exists() or any(variable in os.environ for variable in VARIABLES)
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
-    known = [f"{PREFIX}{name.upper()}" for name in _Model.model_fields]
     for name in environ:
-        if name.startswith(PREFIX) and not name.startswith(OTHER_PROGRAMS) and name not in known:
-            raise BadUsage(f"unknown variable {name} in the environment", did_you_mean(name, known))
-
-
-def _in_words(error: ValidationError, flags: Mapping[str, Any]) -> BadUsage:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "?"
-    if first["type"] == "extra_forbidden":
-        what = f"unknown key '{key}' in {config_path(os.environ)}"
-        return BadUsage(what, did_you_mean(key, list(_Model.model_fields)))
-    return BadUsage(f"{_where(key, flags)}: {first['msg'][:1].lower()}{first['msg'][1:]}, not {first['input']!r}")
-
-
-def _where(key: str, flags: Mapping[str, Any]) -> str:
-    """The place that a wrong value comes from."""
-    if key in flags:
-        return f"--{key.replace('_', '-')}"
-    variable = f"{PREFIX}{key.upper()}"
-    return variable if variable in os.environ else f"'{key}' in {config_path(os.environ)}"
+        if name.startswith(PREFIX) and not name.startswith(OTHER_PROGRAMS) and name not in VARIABLES:
+            raise BadUsage(f"unknown variable {name} in the environment", did_you_mean(name, list(VARIABLES)))

@@ -23,7 +23,7 @@ def loaded_by(statement: str) -> set[str]:
         ("import healerd.main", {"textual", "quart", "selfheal_sandbox", "selfheal_tui"}),
         ("import selfheal_service.main", {"kubernetes", "aiohttp", "textual", "selfheal_core", "selfheal_cli"}),
         ("import selfheal_cli.main", {"textual", "quart", "selfheal_sandbox", "pyhelm3"}),
-        ("import selfheal_sandbox.server", {"textual", "kubernetes", "quart", "selfheal_core"}),
+        ("import selfheal_sandbox.server", {"textual", "kubernetes", "quart", "selfheal_cli"}),
         ("import selfheal_tui.main", {"textual", "quart", "selfheal_sandbox", "pyhelm3"}),
         ("import selfheal_core.domain.heal, selfheal_core.domain.diagnose", {"asyncio", "aiohttp", "structlog"}),
     ],

@@ -1,17 +1,20 @@
 """A client that sends requests at a steady rate and counts what fails. It never retries."""
 
+import asyncio
 import threading
-import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-import httpx
+from selfheal_core.cluster.http.client import HttpClient, NoAnswer
 
 DEADLINE_SECONDS = 5.0
+KEPT_ALIVE: Mapping[str, str] = {}
+NEW_CONNECTION: Mapping[str, str] = {"connection": "close"}
 
 
 class Load:
-    """Requests from one thread per connection kind: half kept alive, half on new connections.
+    """Requests half over kept connections, half each over a new one, in a thread of its own.
 
     Used as a context manager: it sends while the block runs.
 
@@ -27,42 +30,42 @@ class Load:
         self._url = url
         self._interval_seconds = 2 / requests_per_second
         self._over = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._send, args=(kept,), daemon=True) for kept in (True, False)]
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._send_both()), daemon=True)
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        for thread in self._threads:
-            thread.join(2 * DEADLINE_SECONDS)
+        self._thread.join(2 * DEADLINE_SECONDS)
 
     @property
     def summary(self) -> str:
         """What came of it, in one sentence."""
         return f"{self.sent} requests sent to {self._url}, {self.failed} failed"
 
-    def _send(self, kept_alive: bool) -> None:
-        headers = {} if kept_alive else {"connection": "close"}
-        due = time.monotonic()
-        with httpx.Client(trust_env=False, timeout=DEADLINE_SECONDS, headers=headers) as client:
-            while not self._over.is_set():
-                self._count(client)
-                due = max(due + self._interval_seconds, time.monotonic() - 1)
-                self._over.wait(max(0.0, due - time.monotonic()))
+    async def _send_both(self) -> None:
+        async with HttpClient(self._url, deadline_seconds=DEADLINE_SECONDS) as client:
+            await asyncio.gather(self._send(client, KEPT_ALIVE), self._send(client, NEW_CONNECTION))
 
-    def _count(self, client: httpx.Client) -> None:
+    async def _send(self, client: HttpClient, headers: Mapping[str, str]) -> None:
+        """Send at the rate; after late answers at most one second is caught up."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while not self._over.is_set():
+            await self._count(client, headers)
+            due = max(due + self._interval_seconds, loop.time() - 1)
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+    async def _count(self, client: HttpClient, headers: Mapping[str, str]) -> None:
         try:
-            response = client.get(self._url)
-            failure = "" if response.status_code == httpx.codes.OK else f"status {response.status_code}"
-        except httpx.HTTPError as error:
-            failure = f"{type(error).__name__}: {error}"
-        with self._lock:
-            self.sent += 1
-            self.failed += bool(failure)
-            self.first_failure = self.first_failure or failure
+            answer = await client.get("/", headers=headers)
+            failure = "" if answer.status == 200 else f"status {answer.status}"
+        except NoAnswer as error:
+            failure = str(error)
+        self.sent += 1
+        self.failed += bool(failure)
+        self.first_failure = self.first_failure or failure

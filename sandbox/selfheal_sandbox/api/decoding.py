@@ -17,7 +17,7 @@ OBJECT_TYPES = (JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE)
 
 DEPTH_LIMIT = 100
 """Levels of nesting that are read; the API server's own limit for a JSON body is 10,000, Python's stack is smaller."""
-SIZE_LIMIT = 500_000
+SIZE_LIMIT = 200_000
 """Values in one body that are read: what aliases of YAML can multiply is bounded by this."""
 _INT64 = range(-(2**63), 2**63)
 

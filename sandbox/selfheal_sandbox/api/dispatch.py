@@ -79,20 +79,32 @@ def _document(context: ServerContext, request: Request) -> web.Response:
             return _groups(context, request, core=root == "api")
         case ["apis", group]:
             return json_response(context.discovery.group(group))
-        case ["openapi", "v2"]:
-            if any(name in request.accept for name in openapi_protobuf.ASKED_AS):
-                body = openapi_protobuf.document(context.objects.registry)
-                return web.Response(body=body, content_type=openapi_protobuf.MEDIA_TYPE)
-            if "json" not in request.accept and "*/*" not in request.accept:
-                raise errors.not_acceptable(["application/json", openapi_protobuf.MEDIA_TYPE])
-            return json_response(openapi.swagger(context.objects.registry))
-        case ["openapi", "v3"]:
-            return json_response(context.discovery.openapi_index())
-        case ["openapi", "v3", "api", version]:
-            return json_response(context.discovery.openapi_document("", version))
-        case ["openapi", "v3", "apis", group, version]:
-            return json_response(context.discovery.openapi_document(group, version))
+        case ["openapi", *rest]:
+            return _openapi(context, request, rest)
     raise errors.no_such_path()
+
+
+def _openapi(context: ServerContext, request: Request, rest: list[str]) -> web.Response:
+    discovery = context.discovery
+    match rest:
+        case ["v2"]:
+            return _openapi_v2(context, request)
+        case ["v3"]:
+            return json_response(discovery.openapi_index())
+        case ["v3", "api", version]:
+            return json_response(discovery.openapi_document("", version))
+        case ["v3", "apis", group, version]:
+            return json_response(discovery.openapi_document(group, version))
+    raise errors.no_such_path()
+
+
+def _openapi_v2(context: ServerContext, request: Request) -> web.Response:
+    registry = context.objects.registry
+    if any(name in request.accept for name in openapi_protobuf.ASKED_AS):
+        return web.Response(body=openapi_protobuf.document(registry), content_type=openapi_protobuf.MEDIA_TYPE)
+    if "json" not in request.accept and "*/*" not in request.accept:
+        raise errors.not_acceptable(["application/json", openapi_protobuf.MEDIA_TYPE])
+    return json_response(openapi.swagger(registry))
 
 
 def version_info(version: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Events: one object for equal ones, with a count, as a cluster's event recorder keeps them."""
 
 import hashlib
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
@@ -84,7 +85,7 @@ def _new_event(
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": namespace, "uid": uid_of(obj) + name[-12:], "creationTimestamp": seen},
+        "metadata": {"name": name, "namespace": namespace, "uid": str(uuid.uuid4()), "creationTimestamp": seen},
         "involvedObject": _reference(obj),
         "reason": reason,
         "message": message,

@@ -25,6 +25,8 @@ from selfheal_sandbox.store.objects import now_rfc3339_micro
 BODY_LIMIT_BYTES = 3 * 1024 * 1024
 """Largest body that is read, as the API server limits it (``MaxRequestBodyBytes``)."""
 BODY_DEADLINE_SECONDS = 30.0
+LINE_LIMIT_BYTES = 128 * 1024
+"""Longest request line and header that are read: the command of an exec is part of its URL."""
 SHUTDOWN_SECONDS = 1.0
 """How long open requests, watches above all, may go on when the server stops."""
 DEFAULT_VERSION = "v1.37.0+selfheal-sandbox"
@@ -73,13 +75,16 @@ def application(
 def runner(app: web.Application, *, shutdown_seconds: float = SHUTDOWN_SECONDS) -> web.AppRunner:
     """Return a runner for the application, set up as it needs it.
 
-    The request log is our own; a client that leaves ends its handler at once; bodies are never compressed.
+    The request log is our own, a client that leaves ends its handler at once, request bodies are never compressed,
+    and lines may be long.
     """
     return web.AppRunner(
         app,
         access_log=None,
         handler_cancellation=True,
         auto_decompress=False,
+        max_line_size=LINE_LIMIT_BYTES,
+        max_field_size=LINE_LIMIT_BYTES,
         shutdown_timeout=shutdown_seconds,
     )
 

@@ -174,6 +174,8 @@ class NodeLifecycle:
             text = f"PodGC: node {name} is gone"
             self._objects.record_event(pod, "DeletingOrphanedPod", text, component="pod-garbage-collector")
             self._remove(pod, grace_period_seconds=0)
+        # Pods that name the node later are left alone as long again.
+        del self._gone_since[name]
         return None
 
     def _evict(self, node: Object, now: datetime) -> float | None:

@@ -41,16 +41,20 @@ def resolve(tools: tuple[Tool, ...] = TOOLS, cache: Path | None = None) -> dict[
     found = {tool: available(tool, folder) for tool in tools}
     missing = tuple(tool for tool, path in found.items() if path is None)
     if missing:
-        _obtain(missing, folder)
+        obtain(missing, folder, sys.platform, platform.machine())
     return {tool.name: path or folder / tool.name for tool, path in found.items()}
 
 
-def _obtain(missing: tuple[Tool, ...], folder: Path) -> None:
+def obtain(missing: tuple[Tool, ...], folder: Path, system: str, machine: str) -> None:
+    """Take tools into the cache, for a machine such as ``linux`` on ``x86_64``.
+
+    Raises:
+        FetchError: there are none for this machine, or they cannot be had.
+    """
     wanted = " and ".join(f"{tool.name} {tool.minimum[0]}.{tool.minimum[1]} or newer" for tool in missing)
     advice = f"put {wanted} on PATH (https://helm.sh/docs/intro/install, https://kubernetes.io/docs/tasks/tools)"
-    machine = platform.machine()
-    if not sys.platform.startswith("linux") or machine not in ("x86_64", "AMD64"):
-        raise FetchError(f"{wanted} missing, and there is none to download for {sys.platform} on {machine}: {advice}")
+    if not system.startswith("linux") or machine not in ("x86_64", "AMD64"):
+        raise FetchError(f"{wanted} missing, and there is none to download for {system} on {machine}: {advice}")
     try:
         install(missing, folder)
     except FetchError as error:

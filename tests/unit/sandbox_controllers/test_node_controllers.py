@@ -80,6 +80,20 @@ async def test_pods_of_a_deleted_node_go_after_the_quarantine() -> None:
         assert cluster.events("DeletingOrphanedPod") == ["PodGC: node node-1 is gone"]
 
 
+async def test_a_pod_that_names_a_gone_node_later_has_a_quarantine_of_its_own() -> None:
+    cluster = start_cluster(speed=100)
+    async with cluster.controllers:
+        await on(cluster, "node-1")
+        cluster.objects.delete(NODES, "", "node-1")
+        await cluster.eventually(lambda: cluster.get(PODS, "p") is None)
+
+        spec = template(nodeName="node-1")["spec"]
+        cluster.objects.create(PODS, NAMESPACE, {"metadata": {"name": "q"}, "spec": spec})
+        await cluster.settle()
+
+        assert cluster.get(PODS, "q") is not None
+
+
 def test_taint_of_a_cordon_is_added_once_and_taken_away() -> None:
     node = {"metadata": {"name": "n"}, "spec": {"unschedulable": True}}
     tainted = with_cordon_taint(node, NOW)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from selfheal_core.cluster.addresses import is_loopback
 from selfheal_core.errors import SelfhealError
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 DEADLINE_SECONDS = 5.0
 BODY_LIMIT_BYTES = 4 * 2**20
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class NoAnswer(SelfhealError):  # noqa: N818 - the words people read are the names
@@ -147,7 +147,7 @@ class HttpClient:
             self._client = httpx.AsyncClient(
                 base_url=self.base_url,
                 timeout=self._deadline_seconds,
-                trust_env=httpx.URL(self.base_url).host not in LOOPBACK_HOSTS,
+                trust_env=not is_loopback(httpx.URL(self.base_url).host),
                 headers={"User-Agent": self._user_agent},
                 limits=httpx.Limits(max_connections=32),
             )

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import importlib
-import ipaddress
 import os
 import socket
 import ssl
@@ -17,6 +16,7 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 import aiohttp
 from yarl import URL
 
+from selfheal_core.cluster.addresses import is_loopback
 from selfheal_core.cluster.kubernetes import kubeconfig as kubeconfig_files
 from selfheal_core.cluster.kubernetes import tls
 from selfheal_core.cluster.kubernetes.credentials import (
@@ -309,7 +309,7 @@ def proxy_for(server: str, configured: str, environ: Mapping[str, str]) -> str |
     """
     url = URL(server)
     host = url.host or ""
-    if not configured and _is_loopback(host):
+    if not configured and is_loopback(host):
         return None
     proxies = {
         key.lower().removesuffix("_proxy"): value for key, value in environ.items() if key.lower().endswith("_proxy")
@@ -319,10 +319,3 @@ def proxy_for(server: str, configured: str, environ: Mapping[str, str]) -> str |
     if proxy and not proxy.startswith(("http://", "https://")):
         raise BadUsage(f"proxy '{proxy}' is not an http:// address; SOCKS proxies are not supported")
     return proxy or None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,0 +1,135 @@
+"""The deletion policy, as a pure function."""
+
+from typing import Any
+
+import pytest
+from selfheal_sandbox.api.deletion import (
+    DeleteOptions,
+    Removal,
+    Termination,
+    decide,
+    delete_options,
+    is_finished,
+)
+from selfheal_sandbox.api.errors import ApiError
+from selfheal_sandbox.store.objects import Object
+
+from tests.unit.sandbox_api.fakes import NOON
+
+
+def decided(obj: Object, *, has_dependents: bool = False, **options: Any) -> Removal | Termination:
+    return decide(obj, DeleteOptions(**options), has_dependents=has_dependents, now=NOON)
+
+
+def metadata_after(outcome: Removal | Termination) -> Object:
+    assert isinstance(outcome, Termination)
+    metadata: Object = outcome.obj["metadata"]
+    return metadata
+
+
+def running(**metadata: Any) -> Object:
+    return {
+        "kind": "Pod",
+        "metadata": {"name": "p", **metadata},
+        "spec": {"nodeName": "node-1", "terminationGracePeriodSeconds": 20},
+        "status": {"phase": "Running"},
+    }
+
+
+def test_plain_objects_go_at_once() -> None:
+    assert decided({"kind": "ConfigMap", "metadata": {}}) == Removal()
+
+
+def test_a_running_pod_gets_its_own_grace_period() -> None:
+    metadata = metadata_after(decided(running(generation=1)))
+
+    assert metadata["deletionTimestamp"] == "2026-03-01T12:00:20Z"
+    assert metadata["deletionGracePeriodSeconds"] == 20
+    assert metadata["generation"] == 2
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {**running(), "spec": {}},
+        {**running(), "status": {"phase": "Succeeded"}},
+        {**running(), "status": {"phase": "Failed"}},
+    ],
+)
+def test_a_pod_that_no_kubelet_has_to_stop_goes_at_once(pod: Object) -> None:
+    assert decided(pod) == Removal()
+
+
+def test_a_grace_of_zero_removes_a_pod_unless_finalizers_hold_it() -> None:
+    assert decided(running(), grace_period_seconds=0) == Removal()
+    held = metadata_after(decided(running(finalizers=["x/y"]), grace_period_seconds=0))
+    assert held["deletionGracePeriodSeconds"] == 0
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(5, 5), (60, 20)])
+def test_a_second_request_shortens_the_grace_period_and_never_lengthens_it(asked: int, expected: int) -> None:
+    first = decided(running())
+    assert isinstance(first, Termination)
+
+    assert metadata_after(decided(first.obj, grace_period_seconds=asked))["deletionGracePeriodSeconds"] == expected
+
+
+def test_asking_twice_changes_nothing() -> None:
+    first = decided({"kind": "ConfigMap", "metadata": {"finalizers": ["x/y"]}})
+    assert isinstance(first, Termination)
+    second = decided(first.obj)
+
+    assert isinstance(second, Termination)
+    assert second.obj is first.obj
+
+
+def test_foreground_adds_a_finalizer_when_something_depends_on_the_object() -> None:
+    obj = {"kind": "ConfigMap", "metadata": {}}
+
+    assert decided(obj, propagation="Foreground") == Removal()
+    waiting = metadata_after(decided(obj, propagation="Foreground", has_dependents=True))
+    assert waiting["finalizers"] == ["foregroundDeletion"]
+
+
+@pytest.mark.parametrize(
+    ("obj", "finished"),
+    [
+        ({"kind": "Pod", "metadata": {"name": "p"}}, False),
+        ({"kind": "Pod", "metadata": {"deletionTimestamp": "x", "deletionGracePeriodSeconds": 30}}, False),
+        ({"kind": "Pod", "metadata": {"deletionTimestamp": "x", "deletionGracePeriodSeconds": 0}}, True),
+        ({"kind": "Pod", "metadata": {"deletionTimestamp": "x", "finalizers": ["x/y"]}}, False),
+        ({"kind": "Namespace", "metadata": {"deletionTimestamp": "x"}, "spec": {"finalizers": ["k"]}}, False),
+        ({"kind": "Namespace", "metadata": {"deletionTimestamp": "x"}, "spec": {}}, True),
+    ],
+)
+def test_what_keeps_a_terminating_object(obj: Object, finished: bool) -> None:
+    assert is_finished(obj) is finished
+
+
+def test_options_come_from_the_body_and_the_query() -> None:
+    body = {"propagationPolicy": "Foreground", "preconditions": {"uid": "u"}, "gracePeriodSeconds": 9}
+    options = delete_options(body, {"gracePeriodSeconds": 0, "dryRun": ["All"]})
+
+    assert options == DeleteOptions(0, "Foreground", "u", None, dry_run=True)
+    assert delete_options({"orphanDependents": True}, {}).propagation == "Orphan"
+    assert delete_options({"orphanDependents": False}, {}).propagation == "Background"
+    assert delete_options({"gracePeriodSeconds": -5}, {}).grace_period_seconds == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"gracePeriodSeconds": "soon"},
+        {"gracePeriodSeconds": True},
+        {"propagationPolicy": "Sideways"},
+        {"propagationPolicy": "Orphan", "orphanDependents": True},
+        {"preconditions": []},
+        {"preconditions": {"uid": 3}},
+        {"dryRun": "All"},
+    ],
+)
+def test_malformed_options_are_refused(body: Object) -> None:
+    with pytest.raises(ApiError) as caught:
+        delete_options(body, {})
+
+    assert caught.value.code == 400

@@ -1,0 +1,233 @@
+"""Scale, eviction, binding, and what is refused with a reason."""
+
+from typing import Any
+
+import pytest
+from selfheal_sandbox.api.objects import Objects
+from selfheal_sandbox.store.objects import Object, condition, status_of
+
+from tests.contract.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Answer
+from tests.unit.sandbox_api.bodies import (
+    BUDGETS,
+    DEFINITIONS,
+    DEPLOYMENTS,
+    PODS,
+    WIDGETS,
+    budget,
+    definition,
+    deployment,
+    pod,
+    widget,
+)
+from tests.unit.sandbox_api.conftest import Server
+
+NS = "default"
+PODS_PATH = "/api/v1/namespaces/default/pods"
+APPS = "/apis/apps/v1/namespaces/default/deployments"
+LABELS = {"app": "web"}
+
+
+async def test_a_scale_is_read_and_written(server: Server) -> None:
+    server.objects.create(DEPLOYMENTS, NS, deployment("d", replicas=2))
+    path = f"{APPS}/d/scale"
+    scale = (await server.get(path)).json
+
+    assert (scale["kind"], scale["apiVersion"]) == ("Scale", "autoscaling/v1")
+    assert (scale["spec"], scale["status"]) == ({"replicas": 2}, {"replicas": 0, "selector": "app=d"})
+    assert (await server.ask("PUT", path, {**scale, "spec": {"replicas": 3}})).json["spec"] == {"replicas": 3}
+    assert (await server.patch(path, {"spec": {"replicas": 4}}, MERGE_PATCH)).json["spec"] == {"replicas": 4}
+    replace = [{"op": "replace", "path": "/spec/replicas", "value": 5}]
+    assert (await server.patch(path, replace, JSON_PATCH)).json["spec"] == {"replicas": 5}
+    assert (await server.ask("PUT", path, {**scale, "spec": {"replicas": 9}})).json["reason"] == "Conflict"
+    entries = server.objects.get(DEPLOYMENTS, NS, "d")["metadata"]["managedFields"]
+    assert [entry["subresource"] for entry in entries] == ["scale"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "code"),
+    [
+        ({"spec": {"replicas": "many"}}, MERGE_PATCH, 400),
+        ({"spec": {"replicas": -1}}, MERGE_PATCH, 422),
+        ({"spec": {"replicas": 2**40}}, MERGE_PATCH, 400),
+        ({"spec": []}, MERGE_PATCH, 400),
+        ([{"op": "remove", "path": ""}], JSON_PATCH, 400),
+        ({"spec": {"replicas": 1}}, APPLY_PATCH, 415),
+        ({"metadata": {"resourceVersion": 5}}, MERGE_PATCH, 400),
+    ],
+)
+async def test_a_malformed_scale_is_refused(server: Server, body: Any, content_type: str, code: int) -> None:
+    server.objects.create(DEPLOYMENTS, NS, deployment("d"))
+
+    assert (await server.patch(f"{APPS}/d/scale", body, content_type)).code == code
+    assert server.objects.get(DEPLOYMENTS, NS, "d")["spec"]["replicas"] == 2
+
+
+async def test_a_custom_resource_scales_by_the_paths_of_its_definition(server: Server) -> None:
+    server.objects.create(DEFINITIONS, "", definition())
+    server.objects.create(WIDGETS, NS, widget("w", size=2))
+    path = "/apis/example.org/v1/namespaces/default/widgets/w"
+    await server.patch(f"{path}/status", {"status": {"size": 1, "selector": "a=b"}}, MERGE_PATCH)
+    await server.patch(f"{path}/scale", {"spec": {"replicas": 7}}, MERGE_PATCH)
+    scale = (await server.get(f"{path}/scale")).json
+
+    assert (scale["spec"], scale["status"]) == ({"replicas": 7}, {"replicas": 1, "selector": "a=b"})
+    assert server.objects.get(WIDGETS, NS, "w")["spec"]["size"] == 7
+
+
+def running(objects: Objects, name: str, *, ready: bool = True, **spec: Any) -> Object:
+    created = objects.create(PODS, NS, pod(name, LABELS, **spec))
+    conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+    stored = objects.set_status(PODS, created, {"phase": "Running", "conditions": conditions})
+    assert stored is not None
+    return stored
+
+
+def guarded(objects: Objects, *, allowed: int, healthy: int = 2, desired: int = 1, **spec: Any) -> None:
+    """A budget that its controller has looked at."""
+    created = objects.create(BUDGETS, NS, budget("b", LABELS, **spec))
+    status = {
+        "observedGeneration": 1,
+        "disruptionsAllowed": allowed,
+        "currentHealthy": healthy,
+        "desiredHealthy": desired,
+        "expectedPods": 2,
+    }
+    objects.set_status(BUDGETS, created, status)
+
+
+async def evict(server: Server, name: str, body: Object | None = None, **query: str) -> Answer:
+    eviction = {"kind": "Eviction", "apiVersion": "policy/v1", "metadata": {"name": name}}
+    return await server.post(f"{PODS_PATH}/{name}/eviction", eviction if body is None else body, **query)
+
+
+async def test_an_eviction_is_charged_to_the_budget_until_nothing_is_left(server: Server) -> None:
+    running(server.objects, "a")
+    running(server.objects, "b")
+    guarded(server.objects, allowed=1)
+    first = await evict(server, "a")
+    second = await evict(server, "b")
+
+    assert (first.code, first.json["status"]) == (201, "Success")
+    assert (second.code, second.json["reason"]) == (429, "TooManyRequests")
+    assert "Retry-After" not in second.headers, "kubectl says that it waits only where no time is named"
+    assert second.json["message"] == "Cannot evict pod as it would violate the pod's disruption budget."
+    assert second.json["details"]["causes"][0]["message"] == (
+        "The disruption budget b needs 1 healthy pods and has 2 currently"
+    )
+    status = status_of(server.objects.get(BUDGETS, NS, "b"))
+    assert (status["disruptionsAllowed"], status["disruptedPods"]) == (0, {"a": "2026-03-01T12:00:00Z"})
+
+
+async def test_a_budget_that_nobody_looked_at_since_its_change_allows_nothing(server: Server) -> None:
+    running(server.objects, "a")
+    server.objects.create(BUDGETS, NS, budget("b", LABELS))
+    answer = await evict(server, "a")
+
+    assert answer.code == 429
+    assert "still being processed" in answer.json["details"]["causes"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "healthy", "code"),
+    [("AlwaysAllow", 0, 201), ("IfHealthyBudget", 0, 429), ("IfHealthyBudget", 1, 201), (None, 1, 201)],
+)
+async def test_a_pod_that_is_not_ready_may_go_as_the_policy_says(
+    server: Server, policy: str | None, healthy: int, code: int
+) -> None:
+    running(server.objects, "a", ready=False)
+    spec: Object = {"unhealthyPodEvictionPolicy": policy} if policy else {}
+    guarded(server.objects, allowed=0, healthy=healthy, **spec)
+
+    assert (await evict(server, "a")).code == code
+
+
+async def test_a_pod_that_never_started_needs_no_budget(server: Server) -> None:
+    server.objects.create(PODS, NS, pod("a", LABELS))
+    guarded(server.objects, allowed=0)
+
+    assert (await evict(server, "a")).code == 201
+    assert server.objects.store.get(PODS, NS, "a") is None
+
+
+async def test_a_dry_run_of_an_eviction_asks_the_budget_and_charges_nothing(server: Server) -> None:
+    running(server.objects, "a")
+    guarded(server.objects, allowed=1)
+
+    assert (await evict(server, "a", dryRun="All")).code == 201
+    assert status_of(server.objects.get(BUDGETS, NS, "b"))["disruptionsAllowed"] == 1
+    assert server.objects.store.get(PODS, NS, "a") is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"kind": "Pod"}, 400),
+        ({"metadata": {"name": "other"}}, 400),
+        ({"metadata": []}, 400),
+        ({"deleteOptions": "now"}, 400),
+        ({"deleteOptions": {"preconditions": {"uid": "another"}}}, 409),
+        ({}, 201),
+    ],
+)
+async def test_malformed_evictions_are_refused(server: Server, body: Object, code: int) -> None:
+    running(server.objects, "a")
+
+    assert (await evict(server, "a", body)).code == code
+
+
+async def test_two_budgets_over_one_pod_are_a_defect_of_the_cluster(server: Server) -> None:
+    running(server.objects, "a")
+    guarded(server.objects, allowed=1)
+    server.objects.create(BUDGETS, NS, budget("second", LABELS))
+    answer = await evict(server, "a")
+
+    assert (answer.code, "more than one PodDisruptionBudget" in answer.json["message"]) == (500, True)
+
+
+async def test_a_binding_puts_a_pod_on_a_node_once(server: Server) -> None:
+    server.objects.create(PODS, NS, pod("p"))
+    body = {"kind": "Binding", "apiVersion": "v1", "target": {"kind": "Node", "name": "node-1"}}
+    first = await server.post(f"{PODS_PATH}/p/binding", body)
+    second = await server.post(f"{PODS_PATH}/p/binding", body)
+    stored = server.objects.get(PODS, NS, "p")
+    scheduled = condition(stored, "PodScheduled")
+
+    assert (first.code, second.code) == (201, 409)
+    assert stored["spec"]["nodeName"] == "node-1"
+    assert scheduled is not None
+    assert scheduled["status"] == "True"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({}, 422),
+        ({"target": []}, 400),
+        ({"target": {"name": 3}}, 400),
+        ({"target": {"kind": "Rack", "name": "r"}}, 422),
+        ({"target": {"name": "node-1"}, "metadata": {"uid": "another"}}, 409),
+    ],
+)
+async def test_malformed_bindings_are_refused(server: Server, body: Object, code: int) -> None:
+    server.objects.create(PODS, NS, pod("p"))
+
+    assert (await server.post(f"{PODS_PATH}/p/binding", body)).code == code
+    assert "nodeName" not in server.objects.get(PODS, NS, "p")["spec"]
+
+
+@pytest.mark.parametrize("name", ["attach", "portforward", "ephemeralcontainers"])
+async def test_what_the_sandbox_does_not_serve_is_refused_with_a_reason(server: Server, name: str) -> None:
+    server.objects.create(PODS, NS, pod("p"))
+    answer = await server.post(f"{PODS_PATH}/p/{name}", {})
+
+    assert (answer.code, answer.json["message"].startswith("the sandbox does not serve")) == (400, True)
+
+
+async def test_a_namespace_is_finalized_by_put(server: Server) -> None:
+    created = await server.post("/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": "shop"}})
+    await server.ask("DELETE", "/api/v1/namespaces/shop")
+    assert (await server.get("/api/v1/namespaces/shop/status")).json["status"]["phase"] == "Terminating"
+    finalized = await server.ask("PUT", "/api/v1/namespaces/shop/finalize", {"kind": "Namespace", "spec": {}})
+
+    assert (created.code, finalized.code) == (201, 200)
+    assert (await server.get("/api/v1/namespaces/shop")).code == 404
