@@ -24,6 +24,7 @@ from selfheal_core.domain.tracks import (
     build_track,
     old_replicas,
     recent_change,
+    with_inherited_health,
 )
 
 APP_LABEL = "app"
@@ -119,7 +120,7 @@ def build_application(parts: Parts, previous: Application | None, now: float) ->
         budget=parts.budget,
         cpu_percent=parts.cpu_percent,
         errors=parts.errors,
-        revisions=revisions,
+        revisions=with_inherited_health(revisions, tracks),
         events=parts.events,
         change=change.text,
         changed_at=change.at,

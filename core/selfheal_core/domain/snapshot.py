@@ -171,7 +171,7 @@ class Revision:
 
     Attributes:
         status: Helm's own word: ``deployed``, ``superseded``, ``failed``, ``pending-upgrade``, ...
-        deployed_at: When Helm last changed it (label ``modifiedAt``), else the Secret's creation.
+        deployed_at: When Helm made it: the creation of its Secret.
         known_good: True if watched all Ready for the soak time, False if watched and not so, None if never recorded.
         healthy_seconds: For how long it was seen healthy; None if not recorded.
         image: Image of the first container where known (current revision or recorded), else "".
@@ -216,6 +216,8 @@ class Track:
     generation_observed: bool
     paused: bool
     progress_deadline_exceeded: bool
+    manifest_revision: int | None = None
+    """Revision whose manifest runs: after a rollback from 2 to 1, revision 3 runs the manifest of 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The stable and canary parts of an application, read from the workloads that run them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfheal_core.domain.objects import Workload
 from selfheal_core.domain.snapshot import OwnerKey, Revision, Track
@@ -67,6 +67,7 @@ def build_track(running: RunningWorkload, revisions: Sequence[Revision]) -> Trac
         generation_observed=status.observed_generation >= workload.metadata.generation,
         paused=workload.spec.paused,
         progress_deadline_exceeded=_deadline_exceeded(workload),
+        manifest_revision=_annotated(workload) or revision,
     )
 
 
@@ -116,17 +117,40 @@ def _revision_step(newest: Revision, before: Revision | None) -> str:
     return f"revision {before.number} -> {newest.number}{status}"
 
 
+def _annotated(workload: Workload) -> int | None:
+    annotated = workload.metadata.annotations.get(REVISION_ANNOTATION, "")
+    return int(annotated) if annotated.isdecimal() else None
+
+
 def _revision(workload: Workload, revisions: Sequence[Revision]) -> tuple[int | None, bool]:
     """The revision that runs, and whether it is only inferred.
 
     A rollback to 1 that became revision 3 puts back the manifest of 1, annotation included: there the newest deployed
     revision is the one that runs. A failed upgrade is in the annotation and is deployed nowhere.
     """
-    annotated = workload.metadata.annotations.get(REVISION_ANNOTATION, "")
+    annotated = _annotated(workload)
     deployed = next((revision.number for revision in revisions if revision.status == "deployed"), None)
-    if annotated.isdecimal():
-        return max(int(annotated), deployed or 0), False
+    if annotated is not None:
+        return max(annotated, deployed or 0), False
     return deployed, deployed is not None
+
+
+def with_inherited_health(revisions: Sequence[Revision], tracks: Sequence[Track]) -> tuple[Revision, ...]:
+    """Let a revision that put an older manifest back have what was observed of that older one."""
+    known = {(revision.release, revision.number): revision for revision in revisions}
+    older = {
+        (track.release, track.revision): known.get((track.release, track.manifest_revision or 0))
+        for track in tracks
+        if track.manifest_revision != track.revision
+    }
+    return tuple(_inherited(revision, older.get((revision.release, revision.number))) for revision in revisions)
+
+
+def _inherited(revision: Revision, older: Revision | None) -> Revision:
+    if older is None or revision.known_good is not None:
+        return revision
+    image = revision.image or older.image
+    return replace(revision, known_good=older.known_good, healthy_seconds=older.healthy_seconds, image=image)
 
 
 def _updated(running: RunningWorkload) -> int:

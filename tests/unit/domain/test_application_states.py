@@ -363,3 +363,27 @@ def test_a_new_repository_is_named_in_full() -> None:
 def test_equal_parts_give_equal_applications() -> None:
     first = build([row("1")], deployment())
     assert build([row("1")], deployment(), previous=first) == replace(first)
+
+
+def test_after_a_rollback_the_newest_deployed_revision_runs_the_older_manifest_and_inherits_its_health() -> None:
+    good = replace(revision(1, "superseded"), known_good=True, healthy_seconds=600.0)
+    revisions = [good, revision(2, "superseded"), revision(3, "deployed")]
+    found = build_application(
+        Parts(APP, [row("1")], [deployment(release="app-a", revision=1)], revisions=revisions), None, NOW
+    )
+
+    stable = found.track("stable")
+    assert stable is not None
+    assert (stable.revision, stable.manifest_revision, stable.revision_inferred) == (3, 1, False)
+    assert [(each.number, each.known_good) for each in found.revisions] == [(3, True), (2, None), (1, True)]
+
+
+def test_a_failed_upgrade_runs_although_it_is_deployed_nowhere() -> None:
+    revisions = [revision(1, "deployed"), revision(2, "failed")]
+    found = build_application(
+        Parts(APP, [row("1")], [deployment(release="app-a", revision=2)], revisions=revisions), None, NOW
+    )
+
+    stable = found.track("stable")
+    assert stable is not None
+    assert (stable.revision, stable.manifest_revision) == (2, 2)

@@ -10,13 +10,13 @@ import binascii
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from selfheal_core.domain.objects import Metadata
 from selfheal_core.domain.snapshot import Revision
+from selfheal_core.domain.times import parse_time
 from selfheal_core.errors import SelfhealError
 
 RELEASE_SELECTOR = {"labelSelector": "owner=helm"}
@@ -90,7 +90,8 @@ def revision_from_metadata(metadata: Metadata) -> Revision | None:
         namespace=metadata.namespace,
         number=int(number),
         status=labels.get("status", "unknown"),
-        deployed_at=_deployed_at(labels.get("modifiedAt", ""), metadata.creation_timestamp),
+        # Helm's own label `modifiedAt` changes again when a newer revision supersedes this one.
+        deployed_at=parse_time(metadata.creation_timestamp),
         secret_uid=metadata.uid,
         resource_version=metadata.resource_version,
     )
@@ -133,12 +134,3 @@ def _inflate(encoded: bytes) -> bytes:
     if stream.unconsumed_tail:
         raise ValueError("longer than a release can be")
     return body
-
-
-def _deployed_at(modified_at: str, created: str | None) -> float | None:
-    if modified_at.isdecimal():
-        return float(modified_at)
-    try:
-        return datetime.fromisoformat(created).timestamp() if created else None
-    except ValueError:
-        return None
