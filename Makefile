@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 TOOLS := $(VENV)/.tools
-TABLES_VENV := .venv-tables
+TABLES_VENV := $(VENV)/tables
 SOURCES := core cli tui healerd service sandbox tests benchmarks
 CHARTS := chart/service chart/healerd
 HELM = $$($(BIN)/python -m selfheal_sandbox.tools helm)
@@ -115,4 +115,4 @@ lock: ## resolve requirements/*.txt anew (needs uv)
 
 .PHONY: clean
 clean: ## remove what these targets made
-	rm -rf $(VENV) $(TABLES_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/results
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/results

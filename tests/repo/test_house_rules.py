@@ -75,7 +75,7 @@ def test_tests_never_patch_our_own_code() -> None:
 
 
 def test_nothing_in_the_repository_is_binary() -> None:
-    skipped = {".git", ".venv", ".venv-tables", "__pycache__"}
+    skipped = {".git", ".venv", "__pycache__"}
     found = [
         path.relative_to(ROOT)
         for path in ROOT.rglob("*")

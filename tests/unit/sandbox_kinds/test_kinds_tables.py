@@ -11,7 +11,7 @@ from selfheal_sandbox.kinds import protobuf, schema_node
 from selfheal_sandbox.kinds.registry import BUILTIN, REVIEWS, SUBRESOURCE_KINDS
 
 ROOT = Path(__file__).parents[3]
-GENERATOR_PYTHON = ROOT / ".venv-tables" / "bin" / "python"
+GENERATOR_PYTHON = ROOT / ".venv" / "tables" / "bin" / "python"
 TABLES = ("schema.json", "protobuf.json")
 
 
@@ -19,7 +19,7 @@ def committed(name: str) -> str:
     return resources.files("selfheal_sandbox.kinds.tables").joinpath(name).read_text("utf-8")
 
 
-@pytest.mark.skipif(not GENERATOR_PYTHON.exists(), reason="no .venv-tables: `make tables` makes it")
+@pytest.mark.skipif(not GENERATOR_PYTHON.exists(), reason="no environment for the generator: `make tables` makes it")
 def test_generator_writes_the_committed_tables(tmp_path: Path) -> None:
     command = [str(GENERATOR_PYTHON), "-m", "selfheal_sandbox.kinds.tables.generate", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "sandbox"), "PYTHONDONTWRITEBYTECODE": "1"}

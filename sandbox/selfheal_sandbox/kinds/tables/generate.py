@@ -2,7 +2,7 @@
 
 Run it in the environment of `requirements/tables.txt` (`make tables` does); it needs nothing else of this project:
 
-    PYTHONPATH=sandbox .venv-tables/bin/python -m selfheal_sandbox.kinds.tables.generate [FOLDER]
+    PYTHONPATH=sandbox .venv/tables/bin/python -m selfheal_sandbox.kinds.tables.generate [FOLDER]
 """
 
 import json
