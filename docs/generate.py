@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+
 from healerd.main import main as healerd
 from selfheal_cli.main import main as selfheal
 from selfheal_sandbox.main import main as selfheal_sandbox

@@ -7,6 +7,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+
 from selfheal_core.domain.heal import HealPolicy
 from selfheal_core.errors import BadUsage, did_you_mean
 

@@ -7,6 +7,11 @@ from contextlib import suppress
 from typing import Protocol
 
 import structlog
+
+from healerd.act import Evictions, Outcome, evict
+from healerd.configuration import Configuration
+from healerd.metrics import Metrics
+from healerd.record import COMPONENT
 from selfheal_core.domain.heal import (
     Evict,
     HealDecision,
@@ -19,11 +24,6 @@ from selfheal_core.domain.heal import (
 )
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey, Soak, observe_soak
 from selfheal_core.domain.snapshot import Snapshot
-
-from healerd.act import Evictions, Outcome, evict
-from healerd.configuration import Configuration
-from healerd.metrics import Metrics
-from healerd.record import COMPONENT
 
 LOOK_SECONDS = 5.0
 """Longest pause between two looks: soak times and paces pass without any change in the cluster."""

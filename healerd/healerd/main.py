@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 import structlog
-from selfheal_core import __version__
-from selfheal_core.errors import SelfhealError
 
 from healerd.configuration import Configuration, load
+from selfheal_core import __version__
+from selfheal_core.errors import SelfhealError
 
 log = structlog.get_logger()
 

@@ -6,6 +6,9 @@ A record that can't be written never stops the healing; it is logged and counted
 from collections.abc import Mapping
 
 import structlog
+
+from healerd.act import Outcome, Result
+from healerd.metrics import Metrics
 from selfheal_core.cluster.kubernetes import requests
 from selfheal_core.cluster.kubernetes.api_errors import ApiError, NotFound
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
@@ -21,9 +24,6 @@ from selfheal_core.domain.known_good import (
 )
 from selfheal_core.domain.objects import ConfigMap
 from selfheal_core.domain.snapshot import OwnerKey
-
-from healerd.act import Outcome, Result
-from healerd.metrics import Metrics
 
 COMPONENT = "healerd"
 OWNER_API_VERSIONS: Mapping[str, str] = {

@@ -7,18 +7,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from healerd.configuration import Configuration
+from healerd.controller import Controller
+from healerd.metrics import Metrics
+from healerd.record import Recorder
+from healerd.serve import application, listen
 from selfheal_core import __version__
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
 from selfheal_core.errors import SelfhealError
 from selfheal_core.observe.observer import Observer
 from selfheal_core.observe.sources import HEALING_SOURCES
-
-from healerd.configuration import Configuration
-from healerd.controller import Controller
-from healerd.metrics import Metrics
-from healerd.record import Recorder
-from healerd.serve import application, listen
 
 
 class Healerd:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+
 from selfheal_sandbox.store.objects import Object
 
 JSON_PATCH = "application/json-patch+json"

@@ -1,5 +1,4 @@
 from selfheal_sandbox.store.objects import Object
-
 from tests.contract.api import MERGE_PATCH, Api, eventually
 from tests.contract.bodies import config_map, pod
 

@@ -2,7 +2,6 @@ import base64
 import uuid
 
 from selfheal_sandbox.store.objects import Object
-
 from tests.contract.api import Answer, Api, eventually
 from tests.contract.bodies import names, pod
 

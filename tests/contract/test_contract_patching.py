@@ -1,5 +1,4 @@
 from selfheal_sandbox.store.objects import Object
-
 from tests.contract.api import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Api
 from tests.contract.bodies import config_map, deployment
 

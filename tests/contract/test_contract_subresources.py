@@ -1,5 +1,4 @@
 from selfheal_sandbox.store.objects import Object
-
 from tests.contract.api import MERGE_PATCH, Answer, Api, eventually
 from tests.contract.bodies import deployment, pod
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from selfheal_core.domain.applications import Parts, build_application
 from selfheal_core.domain.diagnose import diagnose_pod
 from selfheal_core.domain.escape import printable
@@ -28,7 +29,6 @@ from selfheal_core.domain.pod_rows import pod_row
 from selfheal_core.domain.rollback import choose_target
 from selfheal_core.domain.snapshot import OwnerKey, PodRow, PodState, Revision
 from selfheal_core.domain.times import duration, parse_duration, parse_time, rfc3339
-
 from tests.unit.domain.builders import APP, NOW, OWNER, crashing, picture, row
 
 REASONS = st.sampled_from(

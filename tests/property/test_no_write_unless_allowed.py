@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 import pytest
+
 from selfheal_core.cluster.helm.client import Helm
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.domain.snapshot import Snapshot, Source, SourceCondition
@@ -17,7 +18,6 @@ from selfheal_core.ops.executor import Operations
 from selfheal_core.ops.journal import Journal, read_journal
 from selfheal_core.ops.operation import Preview, Target
 from selfheal_core.ops.registry import VERBS, Verb, built_verbs
-
 from tests.unit.observe.live_cluster import BAD, GOOD, LiveCluster, live_cluster
 from tests.unit.ops.conftest import TARGET, WHO, Console, PretendHelm, install, run
 

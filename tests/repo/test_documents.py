@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from healerd.main import main as healerd
 from selfheal_cli.main import main as selfheal
 from selfheal_sandbox.main import main as selfheal_sandbox

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from selfheal_cli.settings import Settings
 from selfheal_service.settings import Settings as ServiceSettings
 

@@ -11,7 +11,7 @@ from selfheal_sandbox.kinds.registry import Registry, Resource
 
 MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 ASKED_AS = (MEDIA_TYPE, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
-"""How clients ask for it; kubectl still uses the second name, which is no valid media type and so never the answer's."""
+"""How clients ask for it; kubectl still uses the second name, which is no valid media type and never the answer's."""
 
 _BYTES = 2
 _KIND_EXTENSION = "x-kubernetes-group-version-kind"

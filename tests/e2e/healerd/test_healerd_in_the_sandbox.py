@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from selfheal_core.domain.known_good import config_map_name
 from selfheal_core.files import chart
-
 from tests.e2e.sandbox_process import SandboxProcess, start_sandbox, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]

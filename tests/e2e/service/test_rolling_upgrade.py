@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from selfheal_cli.demo.load import Load
 from selfheal_core.files import chart
-
 from tests.e2e.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.slow

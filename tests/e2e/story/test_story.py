@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from selfheal_cli.demo.story import LAYERS
 
 pytestmark = pytest.mark.slow

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from healerd.configuration import load
 
+from healerd.configuration import load
 from tests.unit.chart.conftest import Render, RenderError
 
 

@@ -2,9 +2,9 @@ import dataclasses
 import re
 
 import pytest
+
 from selfheal_service.main import main
 from selfheal_service.settings import Settings, load
-
 from tests.unit.chart.conftest import Manifest, Render, RenderError
 
 CANARY = {

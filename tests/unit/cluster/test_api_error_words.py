@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from selfheal_core.cluster.kubernetes import api_errors
 from selfheal_core.cluster.kubernetes.api_errors import (
     ApiError,

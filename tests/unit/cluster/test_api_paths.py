@@ -1,6 +1,7 @@
 """Paths of the Kubernetes API: built as kubectl -v8 shows them, escaped, and read back."""
 
 import pytest
+
 from selfheal_core.cluster.kubernetes import paths
 from selfheal_core.errors import BadUsage
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from selfheal_core.cluster.kubernetes.api_errors import Unreachable
 from selfheal_core.cluster.kubernetes.configuration import connect
-
 from tests.faults import behaviours
 from tests.faults.server import FaultServer
 

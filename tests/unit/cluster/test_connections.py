@@ -23,11 +23,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
 from selfheal_core.cluster.kubernetes.api_errors import Unreachable
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect, proxy_for
 from selfheal_core.errors import BadUsage
-
 from tests.faults import behaviours
 from tests.faults.server import FaultServer
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from selfheal_core.cluster.helm import locate
 from selfheal_core.cluster.helm.client import Helm
 from selfheal_core.cluster.helm.errors import (
@@ -23,7 +24,6 @@ from selfheal_core.cluster.helm.errors import (
 )
 from selfheal_core.cluster.helm.history import decode_release
 from selfheal_core.errors import BadUsage, ClusterUnreachable, SelfhealError
-
 from tests.faults import behaviours
 from tests.faults.server import Exchange, FaultServer
 

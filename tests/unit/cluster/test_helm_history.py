@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from selfheal_core.cluster.helm import history
 from selfheal_core.domain.objects import Metadata
 from selfheal_core.domain.snapshot import Revision

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from selfheal_core.cluster.kubernetes import kubeconfig
 from selfheal_core.errors import BadUsage
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from selfheal_core.cluster.kubernetes.api_errors import (
     Conflict,
     NotFound,
@@ -18,7 +19,6 @@ from selfheal_core.cluster.kubernetes.client import KubernetesClient, PatchType
 from selfheal_core.cluster.kubernetes.configuration import connect
 from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.domain.objects import Pod
-
 from tests.faults import behaviours
 from tests.faults.server import Exchange, FaultServer
 

@@ -1,8 +1,8 @@
 """Plain HTTP: deadlines, bounds, and no proxy between us and our own machine."""
 
 import pytest
-from selfheal_core.cluster.http.client import HttpClient, NoAnswer
 
+from selfheal_core.cluster.http.client import HttpClient, NoAnswer
 from tests.faults import behaviours
 from tests.faults.server import FaultServer
 

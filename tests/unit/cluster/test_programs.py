@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from selfheal_core.cluster.process import Finished, ProgramMissing, ProgramTimeout, run_program
 
 ENVIRON = {"PATH": os.environ["PATH"]}

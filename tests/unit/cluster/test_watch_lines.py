@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from selfheal_core.cluster.kubernetes.api_errors import ServerFault
 from selfheal_core.cluster.kubernetes.watch_wire import Decoder
 from selfheal_core.domain.objects import Pod

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+
 from selfheal_core.domain.objects import (
     Condition,
     Container,

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
+
 from selfheal_core.domain.applications import Parts, build_application
 from selfheal_core.domain.snapshot import Application, AppState, Autoscaler, PodRow, Severity
 from selfheal_core.domain.tracks import RunningWorkload
-
 from tests.unit.domain.builders import APP, NOW, condition, crashing, deployment, replica_set, revision, row
 
 

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import pytest
+
 from selfheal_core.domain.diagnose import WAITING, diagnose_pod
 from selfheal_core.domain.objects import Condition, ContainerState, ContainerStatus, Pod, Waiting
 from selfheal_core.domain.snapshot import PodState, Severity
-
 from tests.unit.domain.builders import NOW, condition, container, not_ready, pod, run_ended
 
 

@@ -1,10 +1,10 @@
 """The filter line of the console."""
 
 import pytest
+
 from selfheal_core.domain.applications import Parts, build_application
 from selfheal_core.domain.filters import FIELDS, FilterError, parse_filter
 from selfheal_core.domain.snapshot import AppKey, Application
-
 from tests.unit.domain.builders import APP, NOW, crashing, deployment, row
 
 POD = crashing("web-api-7d9f-x2x9k", restarts=6, created_at=NOW - 360, track="canary", node="node-2")

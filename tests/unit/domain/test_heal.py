@@ -4,6 +4,7 @@ import heapq
 from dataclasses import replace
 
 import pytest
+
 from selfheal_core.domain.heal import (
     GATES,
     HealDecision,
@@ -16,7 +17,6 @@ from selfheal_core.domain.heal import (
     pacing_seconds,
 )
 from selfheal_core.domain.snapshot import OwnerKey, PodRow, Snapshot, Source
-
 from tests.unit.domain.builders import NOW, OWNER, crashing, live, picture, row
 
 POLICY = HealPolicy()

@@ -21,7 +21,6 @@ from selfheal_core.domain.known_good import (
 )
 from selfheal_core.domain.objects import ConfigMap, Metadata
 from selfheal_core.domain.snapshot import Snapshot
-
 from tests.unit.domain.builders import APP, NOW, crashing, deployment, picture, revision, row
 
 KEY = ReleaseKey("payments", "app-a")

@@ -1,6 +1,7 @@
 """Rows, application keys, tracks, budgets, advice: where a pod belongs and what follows."""
 
 import pytest
+
 from selfheal_core.domain.advice import next_step
 from selfheal_core.domain.applications import (
     Parts,
@@ -30,7 +31,6 @@ from selfheal_core.domain.objects import (
 from selfheal_core.domain.pod_rows import pod_row
 from selfheal_core.domain.snapshot import AppKey, OwnerKey, PodRow, Revision
 from selfheal_core.domain.tracks import RunningWorkload, build_track, track_name
-
 from tests.unit.domain.builders import (
     APP,
     NOW,

@@ -1,7 +1,6 @@
 """Which revision a release is taken back to."""
 
 from selfheal_core.domain.rollback import choose_target, known_good_words
-
 from tests.unit.domain.builders import NOW, revision
 
 

@@ -1,13 +1,13 @@
 """Times, quantities, escapes and exits: the small words that everything else is made of."""
 
 import pytest
+
 from selfheal_core.domain.escape import cells, printable
 from selfheal_core.domain.exits import exit_clause, last_line, run_seconds, short_exit
 from selfheal_core.domain.objects import LabelRequirement, LabelSelector, Terminated
 from selfheal_core.domain.quantities import cpu_millicores, memory_bytes
 from selfheal_core.domain.selectors import matches
 from selfheal_core.domain.times import ago, duration, parse_duration, parse_time, rfc3339, rfc3339_micro
-
 from tests.unit.domain.builders import run_ended
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from selfheal_core.cluster.kubernetes.backoff import Pacing
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
 from selfheal_core.cluster.kubernetes.reflector import Change, Reflector
 from selfheal_core.domain.objects import Pod
 from selfheal_core.domain.snapshot import Source
-
 from tests.faults.server import FaultServer
 
 FAST = Pacing(first_seconds=0.01, ceiling_seconds=0.1, steady_seconds=0.5, refused_seconds=30)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from selfheal_core.cluster.kubernetes.backoff import Pacing
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
 from selfheal_core.cluster.kubernetes.reflector import Reflector
 from selfheal_core.domain.objects import ObjectMetadataOnly
-
 from tests.faults import behaviours
 from tests.faults.behaviours import event
 from tests.faults.server import Behaviour, FaultServer, status_object

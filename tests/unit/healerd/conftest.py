@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
+
 from healerd.act import Outcome
 from healerd.configuration import Configuration
 from healerd.controller import Controller

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
 from healerd.configuration import load
 from healerd.main import main
 from selfheal_core.errors import BadUsage

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
+
 from selfheal_core.cluster.kubernetes.api_errors import Conflict, Forbidden, NotFound, ServerFault, TooManyRequests
 from selfheal_core.domain.heal import HealPolicy
 from selfheal_core.domain.snapshot import OwnerKey
-
 from tests.unit.healerd.conftest import NOW, Stand, picture, pod, stand
 
 BUDGET_SAYS_NO = TooManyRequests(

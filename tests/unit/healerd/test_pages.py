@@ -1,6 +1,7 @@
 """healerd's pages: metrics, and a health that is tied to the age of the watch."""
 
 from aiohttp.test_utils import TestClient, TestServer
+
 from healerd.metrics import Metrics
 from healerd.serve import application
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selfheal_core.observe.observer import Observer
 
+from selfheal_core.observe.observer import Observer
 from tests.unit.observe.live_cluster import LiveCluster, live_cluster
 
 Watch = Callable[..., Awaitable[Observer]]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from aiohttp import web
+
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
 from selfheal_sandbox.api.authentication import tokens
@@ -20,7 +21,6 @@ from selfheal_sandbox.controllers.run import start
 from selfheal_sandbox.kinds.registry import Registry
 from selfheal_sandbox.store.objects import Key, Object, name_of, now_rfc3339, spec_of, status_of
 from selfheal_sandbox.store.store import Store
-
 from tests.unit.sandbox_api.fakes import FakeNetwork
 from tests.unit.sandbox_controllers.cluster import PretendKubelet, utc_now
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey
 from selfheal_core.domain.objects import (
     AutoscalerSpec,
@@ -21,7 +22,6 @@ from selfheal_core.domain.objects import (
 )
 from selfheal_core.domain.snapshot import AppKey, Application, ErrorRate, PodRow
 from selfheal_core.observe.join import USAGE_ROWS_PER_REFRESH, Join
-
 from tests.unit.domain.builders import (
     APP,
     NOW,

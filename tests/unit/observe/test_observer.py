@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey, config_map_body
 from selfheal_core.domain.snapshot import AppKey, Application, Snapshot
 from selfheal_core.observe.observer import Observer
 from selfheal_core.observe.sources import ALL_SOURCES, CONTROLLER, HEALING_SOURCES, METRICS, PODS
 from selfheal_sandbox.api.ports import ContainerUsage
 from selfheal_sandbox.store.objects import Object, name_of
-
 from tests.unit.observe.conftest import Watch
 from tests.unit.observe.live_cluster import (
     AUTOSCALERS,

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+
 from selfheal_core.cluster.kubernetes.api_errors import Unreachable
 from selfheal_core.domain.objects import Container, ContainerPort, Metadata, Pod, PodSpec, PodStatus
 from selfheal_core.domain.snapshot import AppKey
 from selfheal_core.observe.error_rate import ASK_AGAIN_SECONDS, OwnScrape, ScrapeTarget, scrape_targets
-
 from tests.unit.domain.builders import row
 from tests.unit.observe.live_cluster import DEPLOYMENTS, NAMESPACE, LiveCluster, deployment
 

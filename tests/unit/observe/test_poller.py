@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+
 from selfheal_core.cluster.kubernetes.api_errors import Forbidden, NotFound, Unreachable
 from selfheal_core.observe.poller import Poller
 from selfheal_core.observe.sources import combined
-
 from tests.unit.domain.builders import NOW, live
 
 

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from selfheal_core.observe.request_metrics import (
     Reading,
     error_rate,

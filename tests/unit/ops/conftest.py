@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
 from selfheal_core.cluster.helm.client import Helm, HelmError
 from selfheal_core.domain.snapshot import AppKey, Application
 from selfheal_core.observe.observer import Observer
@@ -16,7 +17,6 @@ from selfheal_core.ops.executor import Operations, Who
 from selfheal_core.ops.journal import Entry, Journal, read_journal
 from selfheal_core.ops.operation import Preview, Progress, Target
 from selfheal_sandbox.store.objects import Object
-
 from tests.unit.observe.live_cluster import (
     BAD,
     DEPLOYMENTS,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from selfheal_core.cluster.helm.client import Helm
 from selfheal_core.cluster.kubernetes import requests
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
@@ -14,7 +15,6 @@ from selfheal_core.ops.executor import ACTIONS, Operations, what_moved
 from selfheal_core.ops.journal import Journal
 from selfheal_core.ops.operation import Target
 from selfheal_core.ops.registry import VERBS, built_verbs, find_verb
-
 from tests.unit.observe.live_cluster import LiveCluster
 from tests.unit.ops.conftest import TARGET, WHO, Console, run
 

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from selfheal_core.errors import Refused
 from selfheal_core.ops.journal import Entry, Journal, default_path, read_journal
 

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
+
 from selfheal_core.errors import BadUsage
 from selfheal_core.ops.operation import Impact, Target
 from selfheal_sandbox.store.objects import Object
-
 from tests.unit.observe.live_cluster import (
     BUDGETS,
     DEPLOYMENTS,

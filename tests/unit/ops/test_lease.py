@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 from selfheal_core.cluster.kubernetes.requests import lease as lease_body
 from selfheal_core.errors import Refused
 from selfheal_core.ops.lease import ReleaseLease, lease_name
-
 from tests.unit.observe.live_cluster import LEASES, NAMESPACE, LiveCluster
 
 NAME = "selfheal-op-app-a"

@@ -1,6 +1,7 @@
 """What differs between two manifests, in a sentence and in full."""
 
 import pytest
+
 from selfheal_core.ops.manifest_diff import parse_manifest, summary, unified
 
 DEPLOYMENT = """

@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 import pytest
+
 from selfheal_core.cluster.helm.client import Helm, HelmError
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey, config_map_body
 from selfheal_core.domain.snapshot import AppKey, Application, ErrorRate
@@ -12,7 +13,6 @@ from selfheal_core.errors import BadUsage, SelfhealError
 from selfheal_core.observe.error_rate import ScrapeTarget
 from selfheal_core.observe.observer import Observer
 from selfheal_core.ops.operation import Impact, Preview
-
 from tests.unit.observe.live_cluster import (
     BAD,
     CONFIG_MAPS,

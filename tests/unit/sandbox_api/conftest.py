@@ -7,11 +7,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+
 from selfheal_sandbox.api.authentication import tokens
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.api.ports import Identity
 from selfheal_sandbox.api.server import application, runner
-
 from tests.contract.api import Api
 from tests.unit.sandbox_api.fakes import FakeNetwork, FakeRuntime, ManualClock, make_objects
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.api.deletion import (
     DeleteOptions,
     Removal,
@@ -13,7 +14,6 @@ from selfheal_sandbox.api.deletion import (
 )
 from selfheal_sandbox.api.errors import ApiError
 from selfheal_sandbox.store.objects import Object
-
 from tests.unit.sandbox_api.fakes import NOON
 
 

@@ -1,6 +1,5 @@
 from selfheal_sandbox.api.discovery import Discovery
 from selfheal_sandbox.kinds.registry import Registry
-
 from tests.unit.sandbox_api.bodies import DEFINITIONS, definition
 from tests.unit.sandbox_api.conftest import Server
 

@@ -1,7 +1,6 @@
 from selfheal_sandbox.api.events import EVENT_LIMIT, EVENTS, expired_events
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.store.objects import Object
-
 from tests.unit.sandbox_api.bodies import NAMESPACES, PODS, pod
 from tests.unit.sandbox_api.fakes import NOON, ManualClock
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from selfheal_sandbox.api import field_sets
 from selfheal_sandbox.api.field_sets import FieldSet, Path
 from selfheal_sandbox.kinds.registry import Registry
 from selfheal_sandbox.kinds.schema import root
 from selfheal_sandbox.kinds.schema_node import SchemaNode
-
 from tests.unit.sandbox_api.bodies import DEPLOYMENTS, PODS, deployment, pod, service
 
 PATHS = st.frozensets(st.lists(st.sampled_from(["f:a", "f:b", "v:1"]), min_size=1, max_size=3).map(tuple), max_size=6)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.api.server import BODY_LIMIT_BYTES
 from selfheal_sandbox.store.objects import name_of
-
 from tests.contract.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, TABLE
 from tests.unit.sandbox_api.bodies import DEFINITIONS, PODS, config_map, definition, deployment, pod, service, widget
 from tests.unit.sandbox_api.conftest import HEALERD_TOKEN, Server, serving

@@ -6,10 +6,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.api.watching import next_bookmark
 from selfheal_sandbox.store.objects import Object
-
 from tests.contract.api import TABLE
 from tests.unit.sandbox_api.bodies import CONFIG_MAPS, PODS, config_map, pod
 from tests.unit.sandbox_api.conftest import DEADLINE_SECONDS, Server, serving

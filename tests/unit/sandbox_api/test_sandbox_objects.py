@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.api.deletion import DeleteOptions
 from selfheal_sandbox.api.errors import ApiError
 from selfheal_sandbox.api.objects import DEFAULT_NAMESPACES, Objects
@@ -20,7 +21,6 @@ from selfheal_sandbox.store.objects import (
     with_spec,
     with_status,
 )
-
 from tests.unit.sandbox_api.bodies import (
     CONFIG_MAPS,
     DEFINITIONS,

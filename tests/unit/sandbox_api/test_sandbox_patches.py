@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from selfheal_sandbox.api.errors import ApiError
 from selfheal_sandbox.api.json_patch import OPERATION_LIMIT, json_patch
 from selfheal_sandbox.api.merge_patch import merge_patch
@@ -14,7 +15,6 @@ from selfheal_sandbox.api.strategic_merge import strategic_merge
 from selfheal_sandbox.kinds.registry import Registry
 from selfheal_sandbox.kinds.schema import root
 from selfheal_sandbox.store.objects import Object
-
 from tests.unit.sandbox_api.bodies import DEPLOYMENTS, PODS, deployment, pod
 
 JSON = st.recursive(

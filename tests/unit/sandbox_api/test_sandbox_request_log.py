@@ -5,7 +5,6 @@ from pathlib import Path
 from selfheal_sandbox.api.authentication import tokens
 from selfheal_sandbox.api.ports import Identity
 from selfheal_sandbox.api.request_log import LogLine, RequestLog
-
 from tests.unit.sandbox_api.conftest import Server
 
 LINE = LogLine(time="2026-03-01T12:00:00Z", user="a", user_agent="b", verb="get", path="/api", code=200)

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from selfheal_sandbox.store.objects import Object
 
+from selfheal_sandbox.store.objects import Object
 from tests.contract.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, TABLE
 from tests.unit.sandbox_api.bodies import (
     DEFINITIONS,

@@ -1,4 +1,5 @@
 import pytest
+
 from selfheal_sandbox.store.objects import Object
 from selfheal_sandbox.store.selectors import (
     SelectorError,

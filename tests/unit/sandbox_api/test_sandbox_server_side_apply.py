@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.api import field_sets, managed_fields, server_side_apply
 from selfheal_sandbox.api.errors import ApiError
 from selfheal_sandbox.kinds.registry import Registry
 from selfheal_sandbox.store.objects import Object
-
 from tests.unit.sandbox_api.bodies import CONFIG_MAPS, DEPLOYMENTS, config_map, deployment
 from tests.unit.sandbox_api.fakes import NOON
 

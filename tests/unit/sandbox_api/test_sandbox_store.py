@@ -3,6 +3,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from selfheal_sandbox.store.objects import Object
 from selfheal_sandbox.store.store import Change, ExpiredError, Store
 

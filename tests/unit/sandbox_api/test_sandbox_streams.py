@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
+
 from selfheal_sandbox.api.errors import bad_request
 from selfheal_sandbox.api.ports import ContainerUsage, LogOptions, NodeUsage
 from selfheal_sandbox.store.objects import Object
-
 from tests.contract.api import leave
 from tests.unit.sandbox_api.bodies import PODS, SERVICES, pod, service
 from tests.unit.sandbox_api.conftest import DEADLINE_SECONDS, Server

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.store.objects import Object, condition, status_of
-
 from tests.contract.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Answer
 from tests.unit.sandbox_api.bodies import (
     BUDGETS,

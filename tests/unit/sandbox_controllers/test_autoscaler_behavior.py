@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from selfheal_sandbox.controllers.autoscaler_behavior import (
     Recommendation,
     Scaling,

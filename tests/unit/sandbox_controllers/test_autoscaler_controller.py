@@ -4,7 +4,6 @@ from typing import Any
 
 from selfheal_sandbox.controllers.keys import DEPLOYMENTS, HORIZONTAL_POD_AUTOSCALERS
 from selfheal_sandbox.store.objects import name_of, spec_of, status_of
-
 from tests.unit.sandbox_controllers.cluster import NAMESPACE, Cluster
 
 FAST = {"scaleUp": {"stabilizationWindowSeconds": 0}, "scaleDown": {"stabilizationWindowSeconds": 0}}

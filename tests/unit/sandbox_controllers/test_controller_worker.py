@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 import pytest
 import structlog
+
 from selfheal_sandbox.api.errors import ApiError
 from selfheal_sandbox.controllers.controller import Place, Worker, place_of
 from selfheal_sandbox.controllers.keys import CONFIG_MAPS
 from selfheal_sandbox.controllers.work_queue import RetryPolicy
 from selfheal_sandbox.store.store import Change, Store
-
 from tests.unit.sandbox_controllers.cluster import start_cluster
 
 

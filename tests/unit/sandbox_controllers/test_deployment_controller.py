@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.controllers.keys import DEPLOYMENTS, REPLICA_SETS
 from selfheal_sandbox.store.objects import annotations_of, labels_of, name_of, spec_of, status_of, with_spec
-
 from tests.unit.sandbox_controllers.cluster import BAD, NAMESPACE, Cluster, start_cluster, template, utc_now
 
 REVISION = "deployment.kubernetes.io/revision"

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.controllers.disruption_budget import (
     Expectation,
     budget,

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.api.deletion import DeleteOptions
 from selfheal_sandbox.api.errors import ApiError
 from selfheal_sandbox.api.eviction import evict_pod
 from selfheal_sandbox.controllers.keys import POD_DISRUPTION_BUDGETS, PODS
 from selfheal_sandbox.store.objects import name_of, status_of
-
 from tests.unit.sandbox_controllers.cluster import NAMESPACE, Cluster, template
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.controllers.endpoint_sets import backends, facts, slices, subsets
 
 

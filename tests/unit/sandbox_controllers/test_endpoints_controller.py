@@ -5,7 +5,6 @@ from typing import Any
 
 from selfheal_sandbox.controllers.keys import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES
 from selfheal_sandbox.store.objects import name_of, with_spec
-
 from tests.unit.sandbox_controllers.cluster import NAMESPACE, Cluster, service, start_cluster
 
 

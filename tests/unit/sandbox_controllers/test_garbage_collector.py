@@ -5,7 +5,6 @@ from typing import Any
 from selfheal_sandbox.api.deletion import DeleteOptions
 from selfheal_sandbox.controllers.keys import CONFIG_MAPS, DEPLOYMENTS, PODS, REPLICA_SETS
 from selfheal_sandbox.store.objects import is_terminating, name_of, owners_of, uid_of, with_metadata
-
 from tests.unit.sandbox_controllers.cluster import NAMESPACE, Cluster, start_cluster
 
 

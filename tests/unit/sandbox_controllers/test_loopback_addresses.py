@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
+
 from selfheal_sandbox.api.errors import ApiError
 from selfheal_sandbox.network.addresses import AddressPool, LoopbackRange, RangeError, runtime_folder
 

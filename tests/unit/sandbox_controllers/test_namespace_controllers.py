@@ -2,7 +2,6 @@
 
 from selfheal_sandbox.controllers.keys import CONFIG_MAPS, NAMESPACES, PODS, SERVICE_ACCOUNTS
 from selfheal_sandbox.store.objects import status_of, with_metadata
-
 from tests.unit.sandbox_controllers.cluster import Cluster, deployment, start_cluster, template
 
 ROOT = "kube-root-ca.crt"

@@ -6,7 +6,6 @@ from typing import Any
 from selfheal_sandbox.controllers.keys import LEASES, NODES, PODS
 from selfheal_sandbox.controllers.nodes import with_cordon_taint
 from selfheal_sandbox.store.objects import is_ready, is_terminating, name_of, spec_of, status_of, with_spec
-
 from tests.unit.sandbox_controllers.cluster import NAMESPACE, Cluster, start_cluster, template
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.controllers.replica_choice import deletion_cost, victims
 
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T10:00:00Z"}

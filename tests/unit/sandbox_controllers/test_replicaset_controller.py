@@ -12,7 +12,6 @@ from selfheal_sandbox.store.objects import (
     uid_of,
     with_metadata,
 )
-
 from tests.unit.sandbox_controllers.cluster import BAD, NAMESPACE, Cluster, service, start_cluster, template
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.controllers.availability import PodCounts, available_in, count_pods
 from selfheal_sandbox.controllers.rollout import Limits
 from selfheal_sandbox.controllers.rollout_status import Progress, deadline, pause_verdict, status_for

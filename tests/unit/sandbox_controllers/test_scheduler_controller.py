@@ -4,7 +4,6 @@ from typing import Any
 
 from selfheal_sandbox.controllers.keys import NODES, PODS
 from selfheal_sandbox.store.objects import condition, spec_of, with_spec
-
 from tests.unit.sandbox_controllers.cluster import NAMESPACE, Cluster, template
 
 

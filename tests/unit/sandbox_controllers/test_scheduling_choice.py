@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.controllers.pod_requests import Requests, requests_of
 from selfheal_sandbox.controllers.scheduling import Candidate, Choice, choose
 from selfheal_sandbox.controllers.tolerations import stays_for_seconds, tolerates

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import uvloop
+
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.controllers.keys import ENDPOINT_SLICES, SERVICES
 from selfheal_sandbox.kinds.registry import Registry
@@ -19,7 +20,6 @@ from selfheal_sandbox.network.listener import ProxyLimits
 from selfheal_sandbox.network.proxy import Network
 from selfheal_sandbox.store.objects import Object, spec_of, with_spec
 from selfheal_sandbox.store.store import Store
-
 from tests.unit.sandbox_controllers.cluster import utc_now
 
 PORT = 8080

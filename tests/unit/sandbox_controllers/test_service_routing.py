@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.network.listener import choose
 from selfheal_sandbox.network.routing import Endpoint, find_port, listen_address, other_protocols, routes_of, tcp_ports
 

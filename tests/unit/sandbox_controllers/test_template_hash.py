@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.controllers.templates import labelled, safe_hash, same_template, template_hash
 
 TEMPLATE: dict[str, Any] = {

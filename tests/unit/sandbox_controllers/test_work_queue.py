@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from selfheal_sandbox.controllers.work_queue import RetryPolicy, WorkQueue
 
 FAST = RetryPolicy(0.01, 0.04)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.kinds.defaults import apply_defaults
 from selfheal_sandbox.kinds.pod_defaults import is_latest
 from selfheal_sandbox.kinds.registry import BUILTIN, Resource, resources_of_definition

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.kinds.json_path import find
 
 OBJECT: dict[str, Any] = {

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
 from selfheal_sandbox.kinds import openapi, protobuf, schema_node
 from selfheal_sandbox.kinds.registry import Registry, Resource
 from selfheal_sandbox.kinds.schema_node import INT_OR_STRING, QUANTITY, SchemaNode

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.kinds import openapi
 from selfheal_sandbox.kinds.registry import Registry, resources_of_definition
 

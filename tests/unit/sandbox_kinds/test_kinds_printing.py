@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.kinds.ages import age, human_duration
 from selfheal_sandbox.kinds.printing import cells, columns
 from selfheal_sandbox.kinds.registry import BUILTIN, Resource, resources_of_definition

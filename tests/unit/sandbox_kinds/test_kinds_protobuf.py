@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from selfheal_sandbox.kinds.protobuf import MAGIC, ProtobufError, decode
 
 DEPLOYMENT = (  # kubectl create deployment web --image=selfheal-service:1.0 --replicas=0 --port=8080

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from selfheal_sandbox.kinds.quantity import is_quantity, parse_quantity
 
 

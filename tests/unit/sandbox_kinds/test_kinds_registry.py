@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.kinds.registry import BUILTIN, REVIEWS, Registry, Resource, resources_of_definition
 
 

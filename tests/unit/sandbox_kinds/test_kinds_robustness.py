@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from selfheal_sandbox.kinds import conversion, schema
 from selfheal_sandbox.kinds.defaults import apply_defaults
 from selfheal_sandbox.kinds.printing import cells, columns

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from selfheal_sandbox.kinds import schema
 from selfheal_sandbox.kinds.registry import BUILTIN, REVIEWS, Resource, resources_of_definition
 from selfheal_sandbox.kinds.schema_node import ANY, SchemaNode

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+
 from selfheal_sandbox.kinds import protobuf, schema_node
 from selfheal_sandbox.kinds.registry import BUILTIN, REVIEWS, SUBRESOURCE_KINDS
 

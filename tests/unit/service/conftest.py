@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from quart import Quart
+
 from selfheal_service.app import create_app
 from selfheal_service.logs import build_logger
 from selfheal_service.settings import Settings

@@ -1,8 +1,8 @@
 import time
 
 import pytest
-from selfheal_service.burn import Burner, shares
 
+from selfheal_service.burn import Burner, shares
 from tests.unit.service.conftest import Subject
 
 

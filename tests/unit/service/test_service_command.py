@@ -7,8 +7,8 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from selfheal_service.main import main
 
+from selfheal_service.main import main
 from tests.unit.service.conftest import StartService, service_environment
 
 

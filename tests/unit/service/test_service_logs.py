@@ -2,9 +2,9 @@ import io
 import logging
 
 import pytest
+
 from selfheal_service.logs import build_logger, forward_standard_logging
 from selfheal_service.settings import Settings
-
 from tests.unit.service.conftest import Subject
 
 

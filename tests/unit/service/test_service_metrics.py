@@ -1,8 +1,8 @@
 from prometheus_client.parser import text_string_to_metric_families
 from quart import Quart
+
 from selfheal_service.metrics import OTHER_METHOD, RequestMetrics, method_label
 from selfheal_service.settings import Settings
-
 from tests.unit.service.conftest import Subject, make_subject
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]

@@ -1,6 +1,6 @@
 import pytest
-from selfheal_service.settings import Settings
 
+from selfheal_service.settings import Settings
 from tests.unit.service.conftest import Subject, make_subject
 
 PATHS = ("/practice/health", "/practice/ready", "/practice/burn", "/practice/faults")

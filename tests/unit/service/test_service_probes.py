@@ -1,5 +1,4 @@
 from selfheal_service.state import Phase, Switches, health_answer, ready_answer
-
 from tests.unit.service.conftest import Subject
 
 

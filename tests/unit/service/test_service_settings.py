@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+
 from selfheal_service.settings import Settings, SettingsError, load
 
 

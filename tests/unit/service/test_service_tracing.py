@@ -9,10 +9,10 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 from selfheal_service.otel import OneLinePerOutage, OpenTelemetryTracing
 from selfheal_service.settings import Settings
 from selfheal_service.tracing import NoTracing, from_environment
-
 from tests.unit.service.conftest import StartService, make_subject, service_environment
 
 SETTINGS = Settings(name="web", version="1.2", log_level="debug")
