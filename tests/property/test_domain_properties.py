@@ -183,7 +183,7 @@ def test_the_healer_keeps_its_bounds(rows: list[PodRow], rounds: int, paused: bo
         assert len(owners) == len(set(owners))
         assert not (paused and decision.actions)
         for action in decision.actions:
-            assert action.owner.kind in ("Deployment", "ReplicaSet")
+            assert action.owner.kind in ("Deployment", "ReplicaSet", "StatefulSet")
             assert action.namespace == "payments"
         assert all(hold.reason for hold in decision.holds)
         if decision.actions:

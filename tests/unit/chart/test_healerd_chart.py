@@ -23,14 +23,12 @@ def test_its_rights_are_exactly_these(render: Render) -> None:
         for verb in rule["verbs"]
     }
     watched = {("", "pods"), ("apps", "deployments"), ("apps", "replicasets"), ("apps", "statefulsets")}
-    assert rights == {(*resource, verb) for resource in watched for verb in ("get", "list", "watch")} | {
+    assert rights == {(*resource, verb) for resource in watched for verb in ("list", "watch")} | {
         ("", "pods/eviction", "create"),
         ("", "events", "create"),
-        ("", "events", "patch"),
         ("", "configmaps", "get"),
         ("", "configmaps", "create"),
         ("", "configmaps", "update"),
-        ("", "configmaps", "patch"),
     }
 
 
