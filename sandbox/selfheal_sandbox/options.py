@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfheal_core import __version__
-
 from selfheal_sandbox.kubelet.images import Table, own_images
 from selfheal_sandbox.state import Folder
 

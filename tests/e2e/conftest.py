@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
 from selfheal_sandbox.tools.fetch import FetchError
 from selfheal_sandbox.tools.resolve import resolve
-
 from tests.e2e.sandbox_process import SandboxProcess, start_sandbox
 
 SPEED = 20

@@ -183,7 +183,7 @@ class ContainerWorker:
         return self._ended(exit_code, exit_reason(exit_code), instance.started_at, instance.spec.container_id, message)
 
     def _cannot_start(self, container_id: str, log: ContainerLog, error: OSError) -> Terminated:
-        text = f"failed to create containerd task: {error.strerror or error}"
+        text = f"failed to start container: {error.strerror or error}"
         log.write(f"{text}\n".encode())
         log.end()
         self._host.event("Failed", f"Error: {text}", "Warning")
@@ -218,9 +218,8 @@ class ContainerWorker:
         if state.verdict is Verdict.KILL:
             word = probe.kind.word.lower()
             self._host.event("Killing", f"Container {self.name} failed {word} probe, will be restarted")
-            self._kill(
-                self._grace_seconds() if probe.termination_grace_seconds is None else probe.termination_grace_seconds
-            )
+            own_grace = probe.termination_grace_seconds
+            self._kill(self._grace_seconds() if own_grace is None else own_grace)
         elif state.verdict is Verdict.STARTED:
             self._set(self.record.with_health(started=True, ready="readinessProbe" not in self.spec))
         elif state.verdict is not Verdict.UNCHANGED:

@@ -14,7 +14,7 @@ OUTPUT_LIMIT_BYTES = 10 * 1024
 """How much output of a probe or hook is kept (a kubelet's limit)."""
 
 DRAIN_SECONDS = 0.5
-"""How long output is awaited after the program's end, should a program it left behind hold it open."""
+"""How long more output is awaited after the program's end, should a program it left behind hold it open."""
 
 CANNOT_RUN, NOT_FOUND = 126, 127
 """Exit codes that a shell gives for a program that cannot be run, and for one that does not exist."""
@@ -28,6 +28,7 @@ class Execution:
     ) -> None:
         self.program = program
         self._chunks: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue(maxsize=8)
+        self._taken = 0
         self._readers = [asyncio.create_task(self._read(channel, stream)) for channel, stream in output.items()]
         self._feeder = asyncio.create_task(self._feed(stdin)) if stdin is not None else None
         self._exit = asyncio.create_task(program.wait())
@@ -53,6 +54,7 @@ class Execution:
                 next_chunk = asyncio.create_task(self._chunks.get())
                 await asyncio.wait({next_chunk, done}, return_when=asyncio.FIRST_COMPLETED)
                 if next_chunk.done():
+                    self._taken += 1
                     yield next_chunk.result()
                 else:
                     next_chunk.cancel()
@@ -60,9 +62,13 @@ class Execution:
             done.cancel()
 
     async def _finished(self) -> None:
+        """Return when the program ended and its output was read, or when nothing of that came for a moment."""
         await asyncio.wait({self._exit})
-        if self._readers:
-            await asyncio.wait(self._readers, timeout=DRAIN_SECONDS)
+        while reading := [reader for reader in self._readers if not reader.done()]:
+            before = self._taken
+            await asyncio.wait(reading, timeout=DRAIN_SECONDS)
+            if self._taken == before and self._chunks.empty():
+                return
 
     async def wait(self) -> int:
         """Return the exit code."""

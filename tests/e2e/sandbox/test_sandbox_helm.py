@@ -33,9 +33,8 @@ def test_a_release_lives_through_install_upgrade_failure_rollback_test_and_unins
     sandbox.helm("install", "web", CHART, "-n", namespace, *WAIT)
     assert images(sandbox, namespace) == ["selfheal-service:1.0"] * 2
 
-    tested = sandbox.helm("test", "web", "-n", namespace, "--timeout", "30s", "--logs")
+    tested = sandbox.helm("test", "web", "-n", namespace, "--timeout", "30s")
     assert "Phase:          Succeeded" in tested.out
-    assert "/ready: 200" in tested.out
 
     sandbox.helm("upgrade", "web", CHART, "-n", namespace, *WAIT, "--set", "image.tag=1.1")
     assert images(sandbox, namespace) == ["selfheal-service:1.1"] * 2
@@ -49,9 +48,7 @@ def test_a_release_lives_through_install_upgrade_failure_rollback_test_and_unins
     assert revisions(sandbox, namespace) == [(1, "superseded"), (2, "deployed"), (3, "failed")]
 
     sandbox.helm("rollback", "web", "2", "-n", namespace, "--wait", "--timeout", "30s")
-    assert revisions(sandbox, namespace)[2:] == [(3, "superseded"), (4, "deployed")] or revisions(sandbox, namespace)[
-        2:
-    ] == [(3, "failed"), (4, "deployed")]
+    assert revisions(sandbox, namespace) == [(1, "superseded"), (2, "superseded"), (3, "failed"), (4, "deployed")]
     assert images(sandbox, namespace) == ["selfheal-service:1.1"] * 2
 
     url = sandbox.command("url", "svc/web", "-n", namespace).out.strip()

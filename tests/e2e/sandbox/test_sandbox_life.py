@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from selfheal_sandbox.kubelet.watchdog import SANDBOX_VARIABLE
 
+from selfheal_sandbox.kubelet.watchdog import SANDBOX_VARIABLE
 from tests.e2e.sandbox.manifests import deployment, pod, shell
 from tests.e2e.sandbox_process import Outcome, SandboxProcess, environment_for, start_sandbox, until
 
