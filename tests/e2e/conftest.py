@@ -24,10 +24,18 @@ def tools() -> Mapping[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory, tools: Mapping[str, Path]) -> Iterator[SandboxProcess]:
+def request_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shared sandbox writes each request that it answered."""
+    return tmp_path_factory.mktemp("log") / "requests.jsonl"
+
+
+@pytest.fixture(scope="session")
+def sandbox(
+    tmp_path_factory: pytest.TempPathFactory, tools: Mapping[str, Path], request_log: Path
+) -> Iterator[SandboxProcess]:
     """A sandbox that the whole session shares; give each test a namespace of its own."""
     home = tmp_path_factory.mktemp("sandbox")
-    log = ("--request-log", str(home / "requests.jsonl"))
+    log = ("--request-log", str(request_log))
     with start_sandbox(home, tools, name="e2e", speed=SPEED, options=log) as running:
         yield running
 

@@ -5,14 +5,14 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from selfheal_core.cluster.helm.client import Helm
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.domain.freshness import stale_reason
-from selfheal_core.errors import BadUsage, Refused, SelfhealError
+from selfheal_core.errors import BadUsage, ClusterUnreachable, Refused, SelfhealError
 from selfheal_core.observe.observer import Observer
 from selfheal_core.ops.action import Action, Cancelled, Control, Step, World, check_parameters
 from selfheal_core.ops.journal import Entry, Journal
@@ -117,7 +117,10 @@ class Operations:
             raise BadUsage(f"{verb} is for one {definition.target_kind}, not for one {target.kind}")
         action = ACTIONS[verb]
         check_parameters(action, verb, parameters)
-        return await action.preview(self._world, target, parameters)
+        preview = await action.preview(self._world, target, parameters)
+        if preview.refusal or self._world.read_only:
+            return preview
+        return replace(preview, refusal=await self._no_answer())
 
     async def run(self, preview: Preview, *, reason: str = "") -> AsyncGenerator[Progress, None]:
         """Do what a confirmed preview said, step by step, and verify it.
@@ -167,6 +170,16 @@ class Operations:
         stale = stale_reason(self._world.observer.snapshot(), verb.sources, self._stale_seconds, self._world.clock())
         return f"no changes on old data: {stale}" if stale else ""
 
+    async def _no_answer(self) -> str:
+        """Why the cluster can't be asked now; a watch that was cut may take seconds to say so."""
+        try:
+            await self._world.client.server_version()
+        except ClusterUnreachable as error:
+            return error.what
+        except SelfhealError:
+            return ""  # It answered, if only to refuse this question.
+        return ""
+
     async def _missing_permission(self, verb: Verb, namespace: str) -> str:
         for access in verb.needs:
             try:
@@ -213,7 +226,8 @@ class Operations:
             yield Step("failed", error.what, error.next_step)
 
     def _progress(self, operation: "_Operation", step: Step) -> Progress:
-        text = f"{step.text} (not in the journal: {operation.unwritten})" if operation.unwritten else step.text
+        unsaid = operation.unwritten and operation.unwritten != step.text
+        text = f"{step.text} (not in the journal: {operation.unwritten})" if unsaid else step.text
         return Progress(operation.id, step.phase, text, self._world.clock(), step.next_step)
 
     async def _confirmed(self, operation: "_Operation") -> Preview:

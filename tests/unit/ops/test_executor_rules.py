@@ -78,6 +78,19 @@ async def test_a_lost_cluster_dims_every_verb_and_names_the_source(cluster: Live
     assert allowed.reason.startswith("no changes on old data: pods are lost, last seen ")
 
 
+async def test_a_preview_is_refused_once_the_cluster_gives_no_answer_even_before_a_watch_says_so(
+    cluster: LiveCluster, console: Console
+) -> None:
+    cluster.deploy()
+    target = await console.pod_target()
+    operations = console.operations()
+    await cluster.server.stop()
+
+    preview = await operations.preview("kill", target)
+
+    assert "no answer from" in preview.refusal
+
+
 async def test_a_verb_for_another_kind_of_target(cluster: LiveCluster, console: Console) -> None:
     operations = console.operations()
     assert (await operations.allowed("kill", TARGET)).reason == "kill pod is for one pod"
