@@ -17,12 +17,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+
+from benchmarks.report import Result, report
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
 from selfheal_core.cluster.kubernetes.reflector import Change, Reflector
 from selfheal_core.domain.objects import Pod
-
-from benchmarks.report import Result, report
 
 PODS = 10_000
 PAGE = 500

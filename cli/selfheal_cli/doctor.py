@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 import click
+
 from selfheal_core.cluster.helm.client import Helm
 from selfheal_core.cluster.kubernetes.api_errors import ApiError
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
 from selfheal_core.cluster.kubernetes.paths import path
+from selfheal_core.domain.escape import printable
 from selfheal_core.errors import ClusterUnreachable, SelfhealError
 from selfheal_core.ops.journal import Journal, default_path
 from selfheal_core.ops.registry import built_verbs
@@ -56,7 +58,7 @@ async def _collect(kubeconfig: Path | None, context: str | None, namespace: str 
     async for finding in _findings(kubeconfig, context, namespace):
         click.secho(f"{finding.verdict:<8}", fg=COLOURS[finding.verdict], nl=False)
         next_step = f"; {finding.next_step}" if finding.next_step else ""
-        click.echo(f"{finding.about}: {finding.text}{next_step}")
+        click.echo(printable(f"{finding.about}: {finding.text}{next_step}"))
         found.append(finding)
     return found
 
@@ -136,7 +138,7 @@ async def _healerd(client: KubernetesClient) -> Finding:
         found = await client.get_json(where, params={"labelSelector": "app.kubernetes.io/name=healerd"})
     except ApiError as error:
         return Finding("missing", "healerd", error.what)
-    ready = sum(item.get("status", {}).get("readyReplicas", 0) for item in found["items"])
+    ready = sum(item.get("status", {}).get("readyReplicas", 0) for item in found.get("items") or ())
     if not ready:
         return Finding("missing", "healerd", "no ready replica; pods that keep restarting are not replaced", next_step)
     return Finding("ok", "healerd", f"{ready} ready")

@@ -3,56 +3,37 @@
 Commands load what they need when they run: `selfheal --help` answers at once.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
 from selfheal_core import __version__
-from selfheal_core.errors import SelfhealError, did_you_mean
+from selfheal_core.command_line import ProgramGroup
+from selfheal_core.errors import BadUsage
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+SECONDS = click.FloatRange(min=0, min_open=True)
 UNBUILT = ("guard", "canary", "chaos", "incidents", "operations", "pause", "resume", "explain", "monitoring")
 """Verbs whose names are fixed, and which this version does not have."""
 
 
-class Verbs(click.Group):
-    """A group that knows what is not built yet, and the nearest name of what is not known."""
+class Verbs(ProgramGroup):
+    """A group that knows what is not built yet."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say what to type instead."""
-        name = args[0] if args else ""
-        if name and not name.startswith("-") and name not in self.commands:
-            known = list(self.commands)
-            if name in UNBUILT:
-                raise click.UsageError(f"'{name}' is not in this version; known: {', '.join(sorted(known))}", ctx)
-            raise click.UsageError(f"unknown verb '{name}'; {did_you_mean(name, known)}", ctx)
+        """Find the command, or say what to type instead.
+
+        Raises:
+            BadUsage: It is unknown, or only its name exists in this version.
+        """
+        if args[0] in UNBUILT:
+            raise BadUsage(f"'{args[0]}' is not in this version", f"known: {', '.join(self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
-
-    def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run; errors that are meant for people become one line and an exit code."""
-        try:
-            return super().main(*arguments, **{**options, "standalone_mode": False})
-        except click.exceptions.Abort:
-            click.echo("selfheal: interrupted", err=True)
-            sys.exit(130)
-        except click.ClickException as error:
-            click.echo(f"selfheal: {one_line(error)}", err=True)
-            sys.exit(error.exit_code)
-        except SelfhealError as error:
-            click.echo(f"selfheal: {error}", err=True)
-            sys.exit(error.exit_code)
-
-
-def one_line(error: click.ClickException) -> str:
-    """A usage error with the command that explains it."""
-    message = " ".join(error.format_message().split()).rstrip(".")
-    context = getattr(error, "ctx", None)
-    return f"{message}; try '{context.command_path} --help'" if context else message
 
 
 def cluster_options(command: F) -> F:
@@ -71,13 +52,15 @@ def verb_options(command: F) -> F:
     for option in (
         click.option("--yes", is_flag=True, help="Do it; without this, only the preview is printed."),
         click.option("--reason", default="", help="Why; kept in the journal."),
-        click.option("--timeout", default=300.0, show_default=True, help="Seconds to wait for the recovery."),
+        click.option(
+            "--timeout", type=SECONDS, default=300.0, show_default=True, help="Seconds to wait for the recovery."
+        ),
     ):
         command = option(command)
     return cluster_options(command)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("selfheal", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="selfheal")
 def main() -> None:
     """Heal, roll back and practise, from a pipeline or by hand."""
@@ -139,7 +122,7 @@ def doctor(kubeconfig: Path | None, context: str | None, namespace: str | None) 
     examine(settings.kubeconfig, settings.context, settings.namespace)
 
 
-@main.group()
+@main.group(cls=ProgramGroup)
 def demo() -> None:
     """The demo: install it, or play its whole story."""
 
@@ -163,8 +146,20 @@ def install(kubeconfig: Path, namespace: str) -> None:
 
 
 @demo.command("run")
-@click.option("--speed", default=10.0, show_default=True, help="Divides back-off and the autoscaler's windows.")
-@click.option("--healerd-replicas", default=1, show_default=True, help="0 shows what happens without healerd.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 1000),
+    default=10.0,
+    show_default=True,
+    help="Divides back-off and the autoscaler's windows.",
+)
+@click.option(
+    "--healerd-replicas",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="0 shows what happens without healerd.",
+)
 @click.option("--layer", "layers", type=int, multiple=True, help="Play only this layer; may be given several times.")
 def run_story(speed: float, healerd_replicas: int, layers: tuple[int, ...]) -> None:
     """Play the story of the seven layers on a sandbox of its own, and take it down again."""

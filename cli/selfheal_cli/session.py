@@ -1,8 +1,8 @@
 """What the verbs of the command line and of the console run on: a connection, an observer that runs, an executor."""
 
 import asyncio
-import getpass
 import os
+import pwd
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -12,8 +12,10 @@ from typing import Literal
 
 from selfheal_core import __version__
 from selfheal_core.cluster.helm.client import Helm
+from selfheal_core.cluster.kubernetes.api_errors import ApiError
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import Identity, connect
+from selfheal_core.domain.snapshot import Snapshot, SourceCondition
 from selfheal_core.errors import ClusterUnreachable
 from selfheal_core.observe.observer import Observer
 from selfheal_core.observe.sources import ALL_SOURCES
@@ -43,7 +45,18 @@ class Session:
 def asker(source: Literal["console", "cli"], environ: Mapping[str, str] = os.environ) -> Who:
     """Who asks: the login's name and, over SSH, the address it came from."""
     origin = environ.get("SSH_CONNECTION", "").partition(" ")[0]
-    return Who(user=getpass.getuser(), host=origin or socket.gethostname(), source=source)
+    return Who(user=login_name(environ, os.getuid()), host=origin or socket.gethostname(), source=source)
+
+
+def login_name(environ: Mapping[str, str], uid: int) -> str:
+    """The user's name, as `getpass.getuser` finds it; ``uid 65532`` where nothing names it, as in an image."""
+    named = next((environ[name] for name in ("LOGNAME", "USER", "LNAME", "USERNAME") if environ.get(name)), "")
+    if named:
+        return named
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 @asynccontextmanager
@@ -105,19 +118,41 @@ async def first_data(session: Session, *, deadline_seconds: float = FIRST_DATA_S
     """Wait until every stream has said something: data, or why there is none.
 
     Raises:
-        ClusterUnreachable: The API server can't be reached.
+        ClusterUnreachable: The API server can't be reached, or does not let us in; says why, and what to do.
     """
-
-    def settled() -> bool:
-        sources = session.observer.snapshot().sources.values()
-        return bool(sources) and all(source.condition != "connecting" for source in sources)
-
+    observer = session.observer
     with suppress(TimeoutError):
-        await session.observer.wait_for(lambda _: settled(), deadline_seconds)
-    pods = session.observer.snapshot().sources.get("pods")
+        await observer.wait_for(lambda snapshot: _pods(snapshot) == "lost" or _settled(snapshot), deadline_seconds)
+        if _pods(observer.snapshot()) == "lost":
+            await _ask(session.client)
+            observer.wake()
+            await observer.wait_for(lambda snapshot: _pods(snapshot) != "lost" and _settled(snapshot), deadline_seconds)
+    pods = observer.snapshot().sources.get("pods")
     if pods is not None and pods.condition in ("lost", "connecting"):
-        why = pods.reason or "no answer"
         raise ClusterUnreachable(
-            f"cannot reach the cluster {session.identity.server}: {why}",
+            f"no pods from {session.identity.server} within {deadline_seconds:.0f} s: {pods.reason or 'no answer'}",
             "check that it runs, or choose another with --context or --kubeconfig",
         )
+
+
+def _pods(snapshot: Snapshot) -> SourceCondition | None:
+    """How the stream that nothing works without is; None if it is not followed."""
+    pods = snapshot.sources.get("pods")
+    return None if pods is None else pods.condition
+
+
+def _settled(snapshot: Snapshot) -> bool:
+    sources = snapshot.sources.values()
+    return bool(sources) and all(source.condition != "connecting" for source in sources)
+
+
+async def _ask(client: KubernetesClient) -> None:
+    """Ask the API server the simplest question: where a stream failed, its error says what to do about it.
+
+    Raises:
+        ClusterUnreachable: It gives no answer, or none to us.
+    """
+    try:
+        await client.server_version()
+    except ApiError as error:
+        raise ClusterUnreachable(error.what, error.next_step) from None

@@ -5,6 +5,7 @@ lower case. An unknown key is refused with the nearest known name: a misspelt ``
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +16,8 @@ from selfheal_core.errors import BadUsage, did_you_mean
 PREFIX = "SELFHEAL_"
 OTHER_PROGRAMS = ("SELFHEAL_SERVICE_", "SELFHEAL_HEALERD_", "SELFHEAL_SANDBOX_")
 """Variables of the other programs; they have settings of their own."""
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""An RFC 1123 label, which is what the API server asks of a namespace's name."""
 Glyphs = Literal["auto", "unicode", "ascii"]
 
 
@@ -71,10 +74,17 @@ def load_settings(**flags: Any) -> Settings:
         given.setdefault("all_namespaces", False)
     if not _anything_to_read():
         # Reading environment and file takes a library that costs a tenth of the console's start.
-        return Settings(**given)
+        return _checked(Settings(**given))
     from selfheal_cli.settings_sources import read_settings
 
-    return Settings(**read_settings(given, config_path(os.environ)))
+    return _checked(Settings(**read_settings(given, config_path(os.environ))))
+
+
+def _checked(settings: Settings) -> Settings:
+    """Refuse an impossible namespace; an empty one is a variable that somebody forgot, not the context's own."""
+    if settings.namespace is not None and not NAMESPACE.fullmatch(settings.namespace):
+        raise BadUsage(f"'{settings.namespace}' can't be a namespace", "see them with: kubectl get namespaces")
+    return settings
 
 
 def _anything_to_read() -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
-from selfheal_core.errors import BadUsage, did_you_mean
 
 from selfheal_cli.settings import FIELDS, PREFIX, Glyphs, config_path
+from selfheal_core.errors import BadUsage, did_you_mean
 
 
 class _Model(BaseSettings):
@@ -64,8 +64,9 @@ def _in_words(error: ValidationError, flags: Mapping[str, Any], path: Path) -> B
     key = ".".join(str(part) for part in first["loc"]) or "?"
     if first["type"] == "extra_forbidden":
         return BadUsage(f"unknown key '{key}' in {path}", did_you_mean(key, list(FIELDS)))
-    message = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
-    return BadUsage(f"{_where(key, flags, path)}: {message}, not {first['input']!r}")
+    is_bool = first["type"].startswith("bool_")
+    message = "input should be true or false" if is_bool else f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+    return BadUsage(f"{_where(key, flags, path)}: {message}, not {first['input']!r}", "correct it or leave it out")
 
 
 def _where(key: str, flags: Mapping[str, Any], path: Path) -> str:

@@ -12,12 +12,12 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Literal
 
 import msgspec
-from selfheal_core.domain.escape import printable
-from selfheal_core.domain.snapshot import Application, PodRow, Snapshot, Source
-from selfheal_core.domain.times import rfc3339
 
 from selfheal_cli import words
 from selfheal_cli.session import Session, first_data
+from selfheal_core.domain.escape import printable
+from selfheal_core.domain.snapshot import Application, PodRow, Snapshot, Source
+from selfheal_core.domain.times import rfc3339
 
 Form = Literal["once", "plain", "json"]
 SEVERITY_ORDER = ("bad", "warn", "unknown", "info", "ok")
@@ -109,7 +109,7 @@ def application_sentence(app: Application, now: float) -> str:
     if app.state != words.NO_DATA:
         ready = f"{app.ready} of {app.desired} ready" if app.desired is not None else f"{app.ready} ready"
         facts += [ready, f"{app.restarts} restarts", f"errors {words.error_ratio(app.errors)}"]
-    reason = f" {printable(app.reason).rstrip('.')}." if app.reason else ""
+    reason = f" {printable(words.sentence(app.reason))}" if app.reason else ""
     return f"{printable(app.key.namespace)}/{printable(app.key.name)}: {', '.join(facts)}.{reason}"
 
 

@@ -1,17 +1,20 @@
 """`selfheal rollback`, `restart`, `kill`: preview, then with ``--yes`` run and verify, in plain lines."""
 
 import asyncio
-from collections.abc import Mapping
+import os
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import click
+
+from selfheal_cli import words
+from selfheal_cli.session import first_data, open_session
+from selfheal_cli.settings import Settings, config_path
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.snapshot import AppKey, Snapshot
 from selfheal_core.errors import BadUsage, NotVerified, Refused, SelfhealError, did_you_mean
+from selfheal_core.observe.sources import PODS
 from selfheal_core.ops.operation import Preview, Progress, Target
-
-from selfheal_cli.session import Session, first_data, open_session
-from selfheal_cli.settings import Settings
 
 LABEL_WIDTH = 9
 
@@ -57,19 +60,45 @@ async def _run(request: Request) -> None:
         verify_seconds=request.timeout_seconds,
     ) as session:
         await first_data(session)
-        target = find_target(session.observer.snapshot(), request.verb, session.namespaces[0], request.name)
+        snapshot = session.observer.snapshot()
+        check_pods_known(snapshot)
+        target = find_target(snapshot, request.verb, session.namespaces[0], request.name)
         preview = await session.operations.preview(request.verb, target, request.parameters)
         show_preview(preview)
         if preview.refusal:
             raise Refused(preview.refusal)
         if not request.confirmed:
             raise Refused("nothing was sent", "add --yes to do it")
-        await _follow(session, preview, request.reason)
+        await follow(session.operations.run(preview, reason=request.reason), read_only=request.settings.read_only)
 
 
-async def _follow(session: Session, preview: Preview, reason: str) -> None:
+def check_pods_known(snapshot: Snapshot) -> None:
+    """Make sure that an application which is not seen is not there.
+
+    Raises:
+        Refused: Pods can't be seen.
+    """
+    pods = snapshot.sources.get(PODS)
+    if pods is None or pods.condition != "live":
+        why = words.source_state(pods, snapshot.taken_at) if pods else "not followed"
+        where = f"-n {snapshot.namespaces[0]}" if snapshot.namespaces else "-A"
+        raise Refused(f"nothing can be looked up; pods: {why}", f"check with: kubectl auth can-i list pods {where}")
+
+
+async def follow(steps: AsyncIterator[Progress], *, read_only: bool = False) -> None:
+    """Print the steps of an operation as they come, and judge the last one.
+
+    Args:
+        steps: Of `Operations.run`.
+        read_only: Whether settings forbid every write; for the advice after a refusal.
+
+    Raises:
+        NotVerified: It was done, but recovery was not seen in time.
+        Refused: Nothing was sent.
+        SelfhealError: It failed or was cancelled.
+    """
     last: Progress | None = None
-    async for last in session.operations.run(preview, reason=reason):
+    async for last in steps:
         click.echo(f"{last.phase}: {printable(last.text)}")
     if last is None:
         raise SelfhealError("the operation said nothing")
@@ -79,9 +108,13 @@ async def _follow(session: Session, preview: Preview, reason: str) -> None:
         case "not verified":
             raise NotVerified(last.text, last.next_step)
         case "refused":
-            raise Refused(last.text, last.next_step)
+            raise Refused(last.text, last.next_step or (_who_forbids() if read_only else ""))
         case _:
             raise SelfhealError(last.text, last.next_step)
+
+
+def _who_forbids() -> str:
+    return f"read_only is set: look at SELFHEAL_READ_ONLY and {config_path(os.environ)}"
 
 
 def show_preview(preview: Preview) -> None:

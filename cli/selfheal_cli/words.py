@@ -26,6 +26,12 @@ FRESH_SECONDS = 60.0
 """Up to this age a live source counts as current; the API server sends a bookmark about once a minute."""
 
 
+def sentence(text: str) -> str:
+    """A reason as a sentence: capital letter, full stop; nothing stays nothing."""
+    stripped = text.strip().rstrip(".")
+    return f"{stripped[:1].upper()}{stripped[1:]}." if stripped else ""
+
+
 def restarts(count: int, last_at: float | None, now: float) -> str:
     """``6 · 41s``: six restarts, the last one 41 s ago."""
     return str(count) if not count or last_at is None else f"{count} · {ago(now - last_at)}"
@@ -114,8 +120,14 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def source_state(source: Source, now: float) -> str:
-    """``live 0.4s``, ``stale 41s``, ``lost 42s, retrying in 8s (connection refused)``."""
+def source_state(source: Source, now: float, *, brief: bool = False) -> str:
+    """``live 0.4s``, ``stale 41s``, ``lost 42s, retrying in 8s (connection refused)``.
+
+    Args:
+        source: A stream of data.
+        now: Seconds since the epoch.
+        brief: Tell only the last cause of the reason.
+    """
     if source.condition == "live":
         return f"live {_fine(now - source.fresh_at)}" if source.fresh_at is not None else "live"
     since = source.since if source.condition == "connecting" or source.fresh_at is None else source.fresh_at
@@ -124,7 +136,13 @@ def source_state(source: Source, now: float) -> str:
     )
     if source.retry_at is not None and source.condition in ("lost", "stale", "connecting") and source.reason:
         words += f", retrying in {ago(source.retry_at - now)}"
-    return f"{words} ({source.reason})" if source.reason else words
+    reason = short_reason(source.reason) if brief else source.reason
+    return f"{words} ({reason})" if reason else words
+
+
+def short_reason(reason: str) -> str:
+    """The cause at the end of a reason, for where there is little room: ``connection refused``."""
+    return reason.partition(";")[0].rpartition(": ")[2]
 
 
 def _fine(seconds: float) -> str:

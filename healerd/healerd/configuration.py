@@ -1,5 +1,6 @@
 """What healerd reads from its mounted YAML file, checked once, then frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,8 @@ from pydantic.alias_generators import to_camel
 from selfheal_core.domain.heal import HealPolicy
 from selfheal_core.errors import BadUsage, did_you_mean
 
+VARIABLE_PREFIX = "SELFHEAL_HEALERD_"
+HOST_VARIABLE = f"{VARIABLE_PREFIX}HOST"
 PROTECTED_NAMESPACES = frozenset({"kube-system"})
 
 
@@ -72,6 +75,17 @@ class _File(_Section):
     dry_run: bool = False
 
 
+def refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    """Refuse a variable that looks like ours and is none.
+
+    Raises:
+        BadUsage: Names it, and the one that there is.
+    """
+    for name in environ:
+        if name.startswith(VARIABLE_PREFIX) and name != HOST_VARIABLE:
+            raise BadUsage(f"unknown variable {name} in the environment", did_you_mean(name, [HOST_VARIABLE]))
+
+
 def load(path: Path | None, *, own_namespace: str, host: str | None = None) -> Configuration:
     """Read the file; without one, the defaults hold.
 
@@ -88,7 +102,9 @@ def load(path: Path | None, *, own_namespace: str, host: str | None = None) -> C
 
 def _parse(path: Path) -> _File:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadUsage(f"{path} is not text", "correct the file, or name another with --config") from error
     except OSError as error:
         raise BadUsage(f"cannot read {path}: {error.strerror}", "name the file with --config") from error
     except yaml.YAMLError as error:

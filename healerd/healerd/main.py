@@ -5,16 +5,15 @@ import logging
 import os
 import signal
 import socket
-import sys
 import time
 from pathlib import Path
 
 import click
 import structlog
 
-from healerd.configuration import Configuration, load
+from healerd.configuration import HOST_VARIABLE, Configuration, load, refuse_unknown_variables
 from selfheal_core import __version__
-from selfheal_core.errors import SelfhealError
+from selfheal_core.command_line import Program
 
 log = structlog.get_logger()
 
@@ -51,7 +50,7 @@ async def run(configuration: Configuration, kubeconfig: Path | None, context: st
     log.info("stopped")
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("healerd", cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="YAML file, usually mounted.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="Instead of the service account.")
 @click.option("--context", help="Context of the kubeconfig.")
@@ -63,12 +62,9 @@ def main(config: Path | None, kubeconfig: Path | None, context: str | None, dry_
     Runs in the cluster under its own service account; SELFHEAL_HEALERD_HOST overrides the address it listens on.
     """
     configure_logs()
-    try:
-        host = os.environ.get("SELFHEAL_HEALERD_HOST")
-        configuration = load(config, own_namespace=os.environ.get("POD_NAMESPACE", ""), host=host)
-        if dry_run:
-            configuration = configuration.with_dry_run()
-        asyncio.run(run(configuration, kubeconfig, context))
-    except SelfhealError as error:
-        click.echo(f"healerd: {error}", err=True)
-        sys.exit(error.exit_code)
+    refuse_unknown_variables(os.environ)
+    host = os.environ.get(HOST_VARIABLE)
+    configuration = load(config, own_namespace=os.environ.get("POD_NAMESPACE", ""), host=host)
+    if dry_run:
+        configuration = configuration.with_dry_run()
+    asyncio.run(run(configuration, kubeconfig, context))

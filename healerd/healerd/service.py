@@ -91,5 +91,8 @@ class Healerd:
             runner = await listen(pages, configuration.host, configuration.port)
         except OSError as error:
             where = f"{configuration.host}:{configuration.port}"
-            raise SelfhealError(f"cannot listen on {where}: {error.strerror}", "choose another listen.port") from error
+            # asyncio puts the address before the system's words, a second time.
+            reason = str(error.strerror).rpartition(": ")[2].lower()
+            step = "choose another listen.host or listen.port in the file that --config names"
+            raise SelfhealError(f"cannot listen on {where}: {reason}", step) from error
         stack.push_async_callback(runner.cleanup)

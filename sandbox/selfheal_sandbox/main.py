@@ -3,7 +3,6 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 no such sandbox runs.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -12,6 +11,7 @@ from typing import NoReturn, ParamSpec
 
 import click
 
+from selfheal_core import command_line
 from selfheal_sandbox.state import Folder, ServerInfo, StateError, command, end
 
 BEGAN = time.monotonic()
@@ -22,9 +22,16 @@ P = ParamSpec("P")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    """End the program with a message."""
-    click.echo(f"selfheal-sandbox: {message}", err=True)
-    sys.exit(code)
+    """End the program with a message of one line."""
+    command_line.fail("selfheal-sandbox", message, code)
+
+
+def checked_name(context: click.Context, _: click.Parameter, name: str) -> str:
+    """Refuse what can be no sandbox's name."""
+    try:
+        return Folder.of(name).name
+    except StateError as error:
+        raise click.UsageError(str(error), context) from None
 
 
 def named(function: Callable[P, None]) -> Callable[P, None]:
@@ -38,7 +45,9 @@ def named(function: Callable[P, None]) -> Callable[P, None]:
             fail(str(error))
 
     text = "Which sandbox; several may run at once."
-    return click.option("--name", default="default", show_default=True, metavar="NAME", help=text)(guarded)
+    return click.option(
+        "--name", default="default", show_default=True, metavar="NAME", callback=checked_name, help=text
+    )(guarded)
 
 
 def running(name: str) -> tuple[Folder, ServerInfo]:
@@ -50,7 +59,9 @@ def running(name: str) -> tuple[Folder, ServerInfo]:
     return folder, info
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "selfheal-sandbox", cls=command_line.ProgramGroup, context_settings={"help_option_names": ["-h", "--help"]}
+)
 def main() -> None:
     """A Kubernetes API on this machine whose pods are local processes.
 
@@ -87,6 +98,8 @@ def up(name: str, detach: bool, speed: float, nodes: int, request_log: Path | No
     from selfheal_sandbox import foreground
     from selfheal_sandbox.options import Options
 
+    if request_log is not None and not request_log.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {request_log.parent}", param_hint="--request-log")
     folder = Folder.of(name)
     options = Options(folder, speed, nodes, controllers, request_log)
 
@@ -176,7 +189,8 @@ def url(service: str, name: str, namespace: str, port: str | None) -> None:
     try:
         click.echo(Client.of(folder, info).service_url(namespace, service_name, port))
     except ClientError as error:
-        fail(str(error))
+        text = str(error)
+        fail(text if "; " in text else f"{text}; see: kubectl get services -n {namespace}")
 
 
 if __name__ == "__main__":

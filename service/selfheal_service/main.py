@@ -3,15 +3,17 @@
 import asyncio
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
+
+from selfheal_service.command_line import NAME, Commands, fail
 
 if TYPE_CHECKING:
     from selfheal_service.settings import Settings
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(NAME, cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def main(context: click.Context) -> None:
     """Serve the demo service; settings come from SELFHEAL_SERVICE_* variables."""
@@ -48,7 +50,7 @@ def serve() -> None:
     try:
         _serve(load())
     except SettingsError as error:
-        _fail(str(error), exit_code=2)
+        fail(str(error), exit_code=2)
 
 
 def _serve(settings: "Settings") -> None:
@@ -68,14 +70,9 @@ def _serve(settings: "Settings") -> None:
         listener = listen(settings.host, settings.port)
     except OSError as error:
         address, reason = f"{settings.host}:{settings.port}", str(error.strerror).partition(" (while")[0]
-        _fail(f"cannot listen on {address}: {reason}; set SELFHEAL_SERVICE_HOST or SELFHEAL_SERVICE_PORT", exit_code=1)
+        fail(f"cannot listen on {address}: {reason}; set SELFHEAL_SERVICE_HOST or SELFHEAL_SERVICE_PORT", exit_code=1)
     state = ServiceState()
     server = DrainingServer(create_app(settings, state=state, tracing=tracing, log=log), settings, state, log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.run_on(listener))
     tracing.close()
-
-
-def _fail(message: str, exit_code: int) -> NoReturn:
-    click.echo(f"selfheal-service: {message}", err=True)
-    sys.exit(exit_code)

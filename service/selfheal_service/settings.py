@@ -100,4 +100,4 @@ def _invalid(error: ValidationError) -> str:
     for detail in error.errors(include_url=False):
         variable = PREFIX + "_".join(str(part) for part in detail["loc"]).upper()
         clauses.append(f"{variable}={str(detail['input'])[:80]!r}: {detail['msg'].lower()}")
-    return "; ".join(clauses)
+    return "; ".join([*clauses, "correct it or leave it out"])

@@ -1,9 +1,8 @@
 """Put the demo into a cluster: the service as application ``app-a``, and healerd."""
 
-from selfheal_core.files import chart
-
 from selfheal_cli.demo.stage import Stage
 from selfheal_cli.demo.steps import APP
+from selfheal_core.files import chart
 
 HEALERD_NAMESPACE = "selfheal-system"
 

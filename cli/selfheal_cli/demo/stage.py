@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from selfheal_core.errors import SelfhealError
 
 POLL_SECONDS = 0.25

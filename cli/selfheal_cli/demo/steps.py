@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from selfheal_core.files import chart
-
 from selfheal_cli.demo.load import Load
 from selfheal_cli.demo.stage import NotObserved, Output, Stage, is_ready, restarts
+from selfheal_core.files import chart
 
 APP = "app-a"
 NEW_TAG, BAD_TAG = "1.1", "9.9-does-not-exist"

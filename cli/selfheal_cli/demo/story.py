@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfheal_core.errors import BadUsage, SelfhealError
-
 from selfheal_cli.demo.install import install
 from selfheal_cli.demo.stage import NotObserved, Stage
 from selfheal_cli.demo.steps import STEPS, Step
+from selfheal_core.errors import BadUsage, SelfhealError
 
 SPEED = 10
 """Divides back-off, the autoscaler's windows and resync in the sandbox; probes keep their own times."""

@@ -46,7 +46,7 @@ def test_down_without_a_sandbox_ends_with_4(tmp_path: Path) -> None:
         (["up", "--nodes", "0"], "0 is not in the range 1<=x<=20"),
         (["up", "--speed", "fast"], "'fast' is not a valid float"),
         (["url", "pod/web"], "'pod/web' is no Service; write svc/NAME"),
-        (["up", "--unknown"], "No such option"),
+        (["up", "--unknown"], "unknown option"),
     ],
 )
 def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -180,8 +180,16 @@ def _in_cluster(folder: Path, environ: Mapping[str, str]) -> Connection:
 
 def _server(cluster: kubeconfig_files.Entry) -> str:
     server = cluster.text("server").rstrip("/")
-    if not server.startswith(("https://", "http://")):
-        raise BadUsage(f"cluster '{cluster.name}': server '{server}' is not an http:// or https:// address")
+    try:
+        url = URL(server)
+        named = url.scheme in ("https", "http") and bool(url.host)
+    except ValueError:
+        named = False
+    if not named:
+        raise BadUsage(
+            f"cluster '{cluster.name}': server '{server}' is not an http:// or https:// address",
+            f"correct it with: kubectl config set-cluster {cluster.name} --server=https://HOST:PORT",
+        )
     return server
 
 

@@ -99,11 +99,12 @@ def select(config: KubeConfig, context: str | None) -> Selection:
     where = ", ".join(str(file) for file in config.files)
     name = context or config.current_context
     known = list(config.contexts)
+    if not known:
+        raise BadUsage(f"there are no contexts in {where}", HOW_TO_CONTINUE)
     if not name:
         raise BadUsage(f"no current context in {where}", f"choose one with --context ({did_you_mean('', known)})")
     if name not in config.contexts:
-        hint = did_you_mean(name, known) if known else "kubectl config get-contexts shows them"
-        raise BadUsage(f"no context '{name}' in {where}", hint)
+        raise BadUsage(f"no context '{name}' in {where}", did_you_mean(name, known))
     chosen = config.contexts[name]
     cluster = _named(config.clusters, chosen.text("cluster"), "cluster", name, where)
     user_name = chosen.text("user")
