@@ -1,0 +1,348 @@
+"""The console by its keys, on 80x24: what is seen, what is asked, and what is never sent."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+
+import pytest
+from msgspec import structs
+
+from selfheal_core.domain.snapshot import Snapshot, Source
+from selfheal_core.ops.operation import Choice, Preview, Progress, Target
+from selfheal_core.ops.registry import built_verbs
+from selfheal_tui.commands import View, commands_of
+from selfheal_tui.showcase import NOW, SURROUNDINGS, ShowcaseFeed, showcase_snapshot
+from tests.tui.conftest import Console
+
+MakeConsole = Callable[..., Console]
+SIZE = (80, 24)
+WRITES = ("run",)
+
+
+def sent(console: Console) -> list[str]:
+    """What was sent as a write."""
+    return [f"{kind} {what}" for kind, what, _ in console.feed.asked if kind in WRITES]
+
+
+async def confirmed(console: Console, word: str = "app-a") -> None:
+    """Type the asked name and press Enter."""
+    await console.press("t")
+    await console.type_text(word)
+    await console.press("enter")
+
+
+async def test_the_first_screen_names_what_is_broken_and_the_safe_next_key(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        text = console.screen_text()
+    assert "prod-eu/payments  read-write  healerd 0.1.0 1/1 ready" in text
+    assert "● live 0.4s" in text
+    assert "▸ app-a       ✗ crash loop 4m    1/2" in text
+    assert 'It says: “KeyError: "DB_URL"”' in text
+    assert "Safe next step: R  roll back to revision 6" in text
+
+
+async def test_enter_goes_to_the_pods_of_the_application_and_esc_comes_back(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("enter")
+        text = console.screen_text()
+        assert "[2 Pods] of app-a" in text
+        assert "app-a-7d9f8c6b5d-x2x9k" in text
+        assert "checkout" not in text
+        await console.press("escape")
+        assert "[1 Apps]" in console.screen_text()
+        assert console.cursor_line().startswith("▸ app-a")
+        await console.press("[")
+        assert "[2 Pods] of app-a" in console.screen_text()
+
+
+async def test_a_filter_hides_rows_says_how_many_and_esc_clears_it(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("2", "/")
+        await console.type_text("state:crash restarts>3")
+        await console.press("enter")
+        text = console.screen_text()
+        assert "1/1, 9 hidden" in text
+        assert "/state:crash restarts>3" in text
+        await console.press("escape")
+        assert "1/10" in console.screen_text()
+
+
+async def test_a_filter_that_cannot_be_read_says_what_would_be_right(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("2", "/")
+        await console.type_text("stat:crash")
+        assert "did you mean 'state'?" in console.screen_text()
+        await console.press("escape")
+        assert "1/10" in console.screen_text()
+
+
+async def test_selection_follows_the_pod_not_the_row(make_console: MakeConsole, shown: Snapshot) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("2", "j", "j", "j")
+        chosen = console.cursor_line().split()[1]
+        console.pulse.pass_seconds(5)
+        worse = {
+            uid: structs.replace(pod, state="crash loop", severity="bad") if pod.name.startswith("search") else pod
+            for uid, pod in shown.pods.items()
+        }
+        await console.show(replace(shown, sequence=2, pods=worse))
+        assert console.cursor_line().split()[1] == chosen
+
+
+async def test_rows_do_not_move_within_a_second_of_a_key(make_console: MakeConsole, shown: Snapshot) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("2", "j")
+        before = console.screen_lines()[3:13]
+        gone = {uid: pod for uid, pod in shown.pods.items() if not pod.name.endswith("x2x9k")}
+        await console.show(replace(shown, sequence=2, pods=gone))
+        assert [line[2:24] for line in console.screen_lines()[3:13]] == [line[2:24] for line in before]
+        assert "order held" in console.screen_text()
+        console.pulse.pass_seconds(2)
+        await console.settle()
+        assert "x2x9k" not in console.screen_text()
+        assert "order held" not in console.screen_text()
+
+
+async def test_rollback_shows_a_preview_with_cancel_focused_and_runs_after_the_name(make_console: MakeConsole) -> None:
+    feed = ShowcaseFeed(
+        steps=(
+            Progress("op", "accepted", "as asked", NOW),
+            Progress("op", "recovered", "RECOVERED in 14s: 2 of 2 ready", NOW + 14),
+        )
+    )
+    console = make_console(feed)
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("R")
+        assert "[ Cancel ]" in console.screen_text()
+        assert sent(console) == []
+        await confirmed(console)
+        assert sent(console) == ["run rollback app-a"]
+        assert "RECOVERED in 14s: 2 of 2 ready" in console.screen_text()
+        await console.press("enter")
+        assert "[ Cancel ]" not in console.screen_text()
+
+
+WAYS_OUT = (["escape"], ["enter"], ["ctrl+c"], ["t", "escape"], ["t", "enter"], ["t", "x", "enter"])
+
+
+@pytest.mark.parametrize("verb", ["R", "T"])
+async def test_every_way_out_of_a_dialog_sends_nothing(make_console: MakeConsole, verb: str) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        for keys in WAYS_OUT:
+            await console.press(verb, *keys, "escape", "escape")
+            assert sent(console) == []
+            assert "[1 Apps]" in console.screen_text()
+            assert "[ Cancel ]" not in console.screen_text()
+
+
+async def test_keys_typed_ahead_of_the_dialog_are_thrown_away(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        for key in ("R", "t", "a", "p", "p", "-", "a", "enter"):
+            console.send_key(key)
+        await console.settle()
+        assert sent(console) == []
+        assert "type the name to go on" in console.screen_text()
+
+
+async def test_a_world_that_moved_is_told_and_asked_about_again(make_console: MakeConsole) -> None:
+    feed = ShowcaseFeed(steps=(Progress("op", "refused", "revision was 7, is 8", NOW),))
+    console = make_console(feed)
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("R")
+        await confirmed(console)
+        text = console.screen_text()
+    assert "revision was 7, is 8" in text
+    assert "[ Cancel ]" in text
+    assert [kind for kind, _, _ in feed.asked] == ["preview", "run", "preview"]
+
+
+async def test_history_rolls_back_to_the_selected_revision(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("3", "j", "j")
+        assert " 5 superseded" in console.cursor_line()
+        await console.press("R")
+    assert console.feed.asked[-1] == ("preview", "rollback app-a", {"revision": "5"})
+
+
+async def test_a_dialog_too_high_for_the_screen_still_shows_what_can_be_pressed(make_console: MakeConsole) -> None:
+    target = Target("application", "payments", "app-a", "app-a")
+    lines = tuple(
+        (f"fact {n}", "so many words that they take a second line of the box and more " * 2) for n in range(9)
+    )
+    choices = {"revision": (Choice("6", "revision 6", True), Choice("5", "revision 5"))}
+    verb = built_verbs()[0]
+    preview = Preview(
+        verb.name, target, verb.impact, "Roll back app-a", lines, "helm rollback", {}, "app-a", choices=choices,
+        parameters={"revision": "6"},
+    )  # fmt: skip
+    console = make_console(ShowcaseFeed(previews={"rollback": preview}))
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("R")
+        text = console.screen_text()
+    assert "[ Cancel ]" in text
+    assert "make the window higher" in text
+
+
+@pytest.mark.parametrize("tab", ["1", "2", "3"])
+async def test_read_only_lets_no_key_of_any_screen_write(make_console: MakeConsole, tab: str) -> None:
+    reason = "this console is read-only"
+    feed = ShowcaseFeed(refusals={verb.name: reason for verb in built_verbs()})
+    feed.surroundings = replace(SURROUNDINGS, read_only=True)
+    target = Target("application", "payments", "app-a", "app-a")
+    feed.previews = {
+        verb.name: Preview(verb.name, target, verb.impact, verb.title, (), "", {}, "app-a", reason)
+        for verb in built_verbs()
+    }
+    console = make_console(feed)
+    view: View = {"1": "apps", "2": "pods", "3": "history"}[tab]  # type: ignore[assignment]
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press(tab)
+        assert "READ-ONLY" in console.screen_text()
+        for command in commands_of(view, console.app.session.commands):
+            if command.id != "quit":
+                confirm = ("t", "y", "enter", "escape") if command.verb else ()
+                await console.press(command.key, *confirm, "escape", "escape", tab)
+    assert sent(console) == []
+
+
+async def test_lost_data_stays_dimmed_with_its_age_and_the_reason(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        lost = Source("pods", "lost", NOW - 42, NOW - 42, "connection refused", NOW + 8)
+        after = replace(showcase_snapshot(), sequence=2, sources={**showcase_snapshot().sources, "pods": lost})
+        await console.show(after)
+        text = console.screen_text()
+        table = console.app.screen.table  # type: ignore[attr-defined]
+        styles = [segment.style for segment in table.render_line(2) if segment.text.strip() and segment.style]
+        assert "✗ pods lost 42s, retrying in 8s (connection refused)" in text
+        assert "app-a       ✗ crash loop" in text
+        assert all(style.dim for style in styles)
+        await console.show(replace(showcase_snapshot(), sequence=3))
+        assert "● live" in console.screen_text()
+
+
+async def test_leaving_asks_first_while_an_operation_runs(make_console: MakeConsole) -> None:
+    feed = WaitingFeed()
+    console = make_console(feed)
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("R")
+        await confirmed(console)
+        await console.press("escape", "q")
+        assert "leaving stops it" in console.screen_text()
+        await console.press("enter")
+        assert console.app.is_running
+        assert "rollback app-a: running" in console.screen_text()
+        await console.press("z")
+        assert ("cancel", "op", {}) in feed.asked
+
+
+class WaitingFeed(ShowcaseFeed):
+    """Its operations run until they are closed."""
+
+    async def run(self, preview: Preview, reason: str) -> AsyncGenerator[Progress, None]:
+        yield Progress("op", "running", "helm works", NOW)
+        await asyncio.Event().wait()
+
+
+async def test_previous_logs_of_an_application_show_the_last_words(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("p")
+        text = console.screen_text()
+        assert "previous run" in text
+        assert 'KeyError: "DB_URL"' in text
+        await console.press("/")
+        await console.type_text("keyerror")
+        await console.press("enter")
+        assert "1 rows contain" in console.screen_text()
+        await console.press("escape")
+        assert "[1 Apps]" in console.screen_text()
+
+
+async def test_names_and_logs_are_drawn_as_they_are_never_as_markup(make_console: MakeConsole) -> None:
+    feed = ShowcaseFeed(log_text="2026-11-26T16:44:38Z [bold red]not markup[/] \x1b[2J\x07")
+    console = make_console(feed)
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("l")
+        text = console.screen_text()
+    assert "[bold red]not markup[/]" in text
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+async def test_the_palette_and_the_namespace_choice_are_typed(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("n")
+        await console.type_text("kube")
+        await console.press("enter")
+        assert ("namespaces", "kube-system", {}) in console.feed.asked
+        await console.press(":")
+        await console.type_text("journal")
+        await console.press("enter")
+        assert "Nothing was asked for yet" in console.screen_text()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (60, 16), (40, 10)])
+async def test_every_screen_fits_any_terminal(make_console: MakeConsole, size: tuple[int, int]) -> None:
+    console = make_console()
+    async with console.app.run_test(size=size):
+        await console.settle()
+        for key in (
+            "1",
+            "2",
+            "3",
+            "?",
+            "escape",
+            "1",
+            "R",
+            "escape",
+            "d",
+            "escape",
+            "l",
+            "escape",
+            "e",
+            "escape",
+        ):
+            await console.press(key)
+            lines = console.screen_lines()
+            assert len(lines) == size[1]
+            assert all(len(line) <= size[0] for line in lines)
+        assert console.app.is_running
+
+
+async def test_rows_follow_a_smaller_window(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=(100, 40)) as pilot:
+        await console.settle()
+        await console.press("2", "G")
+        await pilot.resize_terminal(80, 14)
+        await console.settle()
+        assert console.cursor_line()

@@ -1,0 +1,97 @@
+"""The detail answers five questions in order, and its next step is the one that costs least."""
+
+from dataclasses import replace
+
+import pytest
+
+from selfheal_core.domain.snapshot import Application, AppState, ControllerStatus, Snapshot
+from selfheal_tui.present.detail import DetailFacts, application_detail, pod_detail, revision_detail
+from selfheal_tui.present.glyphs import ASCII, UNICODE
+from selfheal_tui.present.history import revision_rows
+from selfheal_tui.present.next_step import next_step
+from selfheal_tui.present.spans import text_of
+from selfheal_tui.showcase import DAY, NOW
+
+
+def app_of(shown: Snapshot, name: str) -> Application:
+    return next(app for app in shown.applications.values() if app.key.name == name)
+
+
+def told(app: Application, last_words: str = "", healerd: bool = True) -> list[str]:
+    facts = DetailFacts(NOW, ControllerStatus(present=healerd), last_words)
+    return [text_of(spans) for spans in application_detail(app, facts, UNICODE)]
+
+
+def test_the_five_answers_come_in_order(shown: Snapshot) -> None:
+    said = told(app_of(shown, "app-a"), 'KeyError: "DB_URL"')
+    assert said == [
+        "Crash loop since 16:41:07 (4m12s). Container app exits 1 after 2s in 1 of 2 pods.",
+        'It says: “KeyError: "DB_URL"”',
+        "Before it: revision 6 → 7 at 16:40:31 (4m ago), image app-a:2.2.4 → 2.3.0.",
+        "healerd 16:43:50: Did not evict: the owner had an action 40s ago, next one in 20s at the earliest.",
+        "Safe next step: R  roll back to revision 6 (2.2.4, known good, healthy for 3d).",
+    ]
+
+
+def test_ascii_sentences_are_ascii(shown: Snapshot) -> None:
+    facts = DetailFacts(NOW, ControllerStatus(), "it broke")
+    for spans in application_detail(app_of(shown, "app-a"), facts, ASCII):
+        assert text_of(spans).isascii()
+
+
+def test_a_release_that_broke_long_after_it_was_deployed_is_not_blamed(shown: Snapshot) -> None:
+    app = app_of(shown, "app-a")
+    old = tuple(replace(r, deployed_at=NOW - DAY) if r.number == 7 else r for r in app.revisions)
+    aged = replace(app, revisions=old)
+    assert next_step(aged, NOW).key == "p"
+    assert any(text.startswith("Last change: ") for text in told(aged))
+
+
+def test_nothing_known_good_means_no_rollback_is_suggested_blindly(shown: Snapshot) -> None:
+    app = app_of(shown, "app-a")
+    bad = tuple(replace(revision, known_good=False) for revision in app.revisions)
+    assert next_step(replace(app, revisions=bad), NOW).key != "R"
+
+
+@pytest.mark.parametrize(
+    ("state", "key", "words"),
+    [
+        ("rolling out", "", "wait"),
+        ("no data", "", "wait"),
+        ("scaling", "", "wait"),
+        ("pending", "d", "describe"),
+        ("healthy", "", "nothing to do"),
+    ],
+)
+def test_the_safe_step_may_be_to_wait(shown: Snapshot, state: AppState, key: str, words: str) -> None:
+    step = next_step(replace(app_of(shown, "checkout"), state=state), NOW)
+    assert step.key == key
+    assert words in step.sentence
+
+
+def test_without_healerd_it_is_said_that_nothing_heals_this(shown: Snapshot) -> None:
+    app = replace(app_of(shown, "app-a"), events=())
+    assert "healerd: not installed here; nothing heals this by itself." in told(app, healerd=False)
+
+
+def test_control_characters_in_a_log_line_do_not_reach_the_screen(shown: Snapshot) -> None:
+    said = "\n".join(told(app_of(shown, "app-a"), "\x1b[2Jall is well\u202e"))
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "[2J" in said
+
+
+def test_a_pod_says_what_is_wrong_where_it_is_and_what_it_logged(shown: Snapshot) -> None:
+    pod = next(pod for pod in shown.pods.values() if pod.state == "crash loop")
+    facts = DetailFacts(NOW, shown.controller, "KeyError")
+    said = [text_of(spans) for spans in pod_detail(pod, app_of(shown, "app-a"), facts, UNICODE)]
+    assert said[0] == "Crash loop since 16:41:07 (4m12s). Container app exits 1 after 2s."
+    assert "owned by Deployment app-a" in said[1]
+    assert said[2] == "It says: “KeyError”"
+    assert said[3].startswith("healerd 16:43:50")
+
+
+def test_a_revision_says_whether_it_was_seen_healthy(shown: Snapshot) -> None:
+    rows = {row.revision.number: row for row in revision_rows(shown, app_of(shown, "app-a").key).values()}
+    assert "Health: known good, healthy for 3d." in [text_of(s) for s in revision_detail(rows[6], UNICODE)]
+    assert "Health: never observed healthy." in [text_of(s) for s in revision_detail(rows[7], UNICODE)]

@@ -1,0 +1,336 @@
+"""The console as a whole: screens, the mailbox, verbs on their way, and the way out."""
+
+import asyncio
+import gc
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from textual import events
+from textual.app import App
+from textual.timer import Timer
+
+from selfheal_core.domain.snapshot import PodRow
+from selfheal_core.errors import SelfhealError
+from selfheal_core.ops.operation import Target
+from selfheal_core.ops.registry import VERBS
+from selfheal_tui.feed import Feed
+from selfheal_tui.navigation import Place, Tab
+from selfheal_tui.operation import Operation
+from selfheal_tui.present.confirming import outcome
+from selfheal_tui.present.spans import Tone
+from selfheal_tui.screens.apps import AppsScreen
+from selfheal_tui.screens.frame import Ask, ConsoleScreen, Copy, Do, Go
+from selfheal_tui.screens.tables import TableScreen
+from selfheal_tui.session import Session
+
+FRAME_SECONDS = 0.25
+"""Four frames a second: faster than reading, and an order of magnitude cheaper than a repaint per event."""
+FIRST_FRAME_SECONDS = 0.02
+"""Until the first rows are there, the mailbox is looked into more often."""
+ALLOWED_SECONDS = 5.0
+"""How long an answer about what is allowed is shown before it is asked for again."""
+
+CSS = """
+Screen { layout: vertical; background: ansi_default; color: ansi_default; }
+#status, #heading, #footer { height: 1; }
+#filter { height: 1; display: none; }
+#body { height: 1fr; layout: vertical; }
+RowTable { height: 1fr; width: 1fr; min-height: 3; }
+TextView { height: 1fr; width: 1fr; }
+#detail { height: 10; width: 100%; }
+#trends { display: none; height: 2; }
+.-tall #trends { display: block; }
+.-wide #body { layout: horizontal; }
+.-wide #detail { width: 44%; margin-left: 1; }
+Overlay { align: center top; background: transparent; }
+#box { width: 76; height: 10; margin-top: 2; }
+.-tall #box { margin-top: 6; }
+"""
+
+
+class SelfhealApp(App[None], inherit_bindings=False):
+    """The console.
+
+    Args:
+        session: What the screens share, the feed included.
+        on_ready: Called once when the first rows were handed to the screen.
+    """
+
+    CSS = CSS
+    ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = None
+    TITLE = "selfheal"
+
+    def __init__(self, session: Session, on_ready: Callable[[], None] = lambda: None) -> None:
+        super().__init__(ansi_color=True)
+        self.animation_level = "none"
+        self.session = session
+        self._tabs: dict[Tab, TableScreen[Any, Any]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._on_ready = on_ready
+        self._timer: Timer | None = None
+        self._settled = False
+        self._asked: object = ()
+        self._asked_at = float("-inf")
+
+    @property
+    def feed(self) -> Feed:
+        """The world."""
+        return self.session.feed
+
+    async def on_mount(self) -> None:
+        """Show the applications and begin to look into the mailbox."""
+        self._tabs["apps"] = AppsScreen(self.session)
+        self.install_screen(self._tabs["apps"], "apps")
+        await self.push_screen("apps")
+        self._timer = self.set_interval(FIRST_FRAME_SECONDS, self.frame)
+        self._leave_on_signals()
+
+    def _leave_on_signals(self) -> None:
+        """A closed terminal or a stop by the system ends connections and operations in order."""
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, self.leave)
+
+    def frame(self) -> None:
+        """Take what came, and bring the screens that can be seen up to date."""
+        snapshot = self.feed.take()
+        if snapshot is not None:
+            self.session.accept(snapshot)
+        for screen in self._visible():
+            screen.refresh_data()
+        if not self._settled and self.session.snapshot.pods:
+            self._settle()
+        self._ask_what_is_allowed()
+        self._ask_for_last_words()
+
+    def _settle(self) -> None:
+        """The first rows are there: what lives from here on lives long, so the collector need not look at it."""
+        self._settled = True
+        self._on_ready()
+        # Questions about what is allowed wait until the rows are drawn: they bring the executor along to import.
+        self._asked_at = self.session.monotonic() + FRAME_SECONDS
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_interval(FRAME_SECONDS, self.frame)
+
+    def _visible(self) -> list[Any]:
+        """The topmost full screen and what covers it."""
+        shown: list[Any] = []
+        for screen in reversed(self.screen_stack):
+            if hasattr(screen, "refresh_data"):
+                shown.insert(0, screen)
+            if isinstance(screen, ConsoleScreen):
+                break
+        return shown
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the drawing; what fails is told, not raised."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except SelfhealError as error:
+                self.session.say(str(error), "bad")
+
+        task = asyncio.create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Questions that the selection raises
+
+    def _table_screen(self) -> TableScreen[Any, Any] | None:
+        top = self.screen_stack[-1] if self.screen_stack else None
+        return top if isinstance(top, TableScreen) else None
+
+    def _ask_what_is_allowed(self) -> None:
+        screen = self._table_screen()
+        if screen is None:
+            return
+        verbs = screen.verbs()
+        now = self.session.monotonic()
+        if now < self._asked_at or (verbs == self._asked and now - self._asked_at < ALLOWED_SECONDS):
+            return
+        self._asked, self._asked_at = verbs, now
+        self.spawn(self._learn_what_is_allowed(screen))
+
+    async def _learn_what_is_allowed(self, screen: TableScreen[Any, Any]) -> None:
+        refusals = {}
+        for verb, target in screen.verbs():
+            answer = await self.feed.allowed(verb, target)
+            if not answer.ok:
+                refusals[verb] = answer.reason
+        self.session.refusals = refusals
+        screen.refresh_footer()
+
+    def _ask_for_last_words(self) -> None:
+        screen = self._table_screen()
+        row = screen.table.cursor_row if screen is not None else None
+        pod = screen.evidence_pod(row) if screen is not None and row is not None else None
+        if pod is None or self.session.last_words(pod) is not None:
+            return
+        self.session.remember_last_words(pod, "")
+        self.spawn(self._learn_last_words(pod))
+
+    async def _learn_last_words(self, pod: PodRow) -> None:
+        target = Target("pod", pod.namespace, pod.name, pod.app.name, pod.uid)
+        self.session.remember_last_words(pod, await self.feed.last_words(target))
+
+    # Places
+
+    async def on_go(self, message: Go) -> None:
+        """Show another place, or close the screen on top."""
+        message.stop()
+        if message.place is None:
+            if len(self.screen_stack) > 1 and not isinstance(self.screen, TableScreen):
+                self.pop_screen()
+            return
+        self.session.trail.go(message.place)
+        await self._show(message.place)
+
+    async def _show(self, place: Place) -> None:
+        screen = self._tab(place.tab)
+        screen.show_place(place)
+        if self.screen is not screen:
+            await self.switch_screen(place.tab)
+
+    def _tab(self, tab: Tab) -> TableScreen[Any, Any]:
+        """A tab's screen, made when it is first needed."""
+        screen = self._tabs.get(tab)
+        if screen is None:
+            screen = self._make(tab)
+            self._tabs[tab] = screen
+            self.install_screen(screen, tab)
+        return screen
+
+    def _make(self, tab: Tab) -> TableScreen[Any, Any]:
+        if tab == "pods":
+            from selfheal_tui.screens.pods import PodsScreen
+
+            return PodsScreen(self.session)
+        from selfheal_tui.screens.history import HistoryScreen
+
+        return HistoryScreen(self.session)
+
+    async def walk(self, *, older: bool) -> None:
+        """Back or forth through the places visited."""
+        trail = self.session.trail
+        if trail.older() if older else trail.newer():
+            await self._show(trail.here)
+        else:
+            self.session.say(f"There is no place {'before' if older else 'after'} this one.", "dim")
+
+    # Verbs
+
+    def on_ask(self, message: Ask) -> None:
+        """Open the confirmation of a verb; a running one is shown again instead."""
+        message.stop()
+        from selfheal_tui.screens.dialogs import OperationDialog
+
+        operation = self.session.operation_on(message.target)
+        if operation is None:
+            verb = VERBS[message.verb]
+            operation = Operation(self.feed, verb, message.target, message.parameters, self.session.clock)
+            self.spawn(operation.compute())
+        self.push_screen(OperationDialog(self.session, operation))
+
+    def on_wanted(self, message: Any) -> None:
+        """Do what a confirmation asks for."""
+        message.stop()
+        operation = message.operation
+        if message.wish == "confirm":
+            self.session.operations.append(operation)
+            self.spawn(self._run(operation))
+        elif message.wish == "recompute":
+            self.spawn(operation.compute())
+        elif message.wish == "cancel run":
+            self.spawn(operation.cancel())
+        elif message.wish == "copy":
+            self.copy(operation.dialog.preview.same_as)
+        elif message.wish == "diff":
+            self._show_diff(operation)
+
+    async def _run(self, operation: Operation) -> None:
+        try:
+            await operation.run()
+        finally:
+            if not operation.running and operation in self.session.operations:
+                self.session.operations.remove(operation)
+        steps = operation.dialog.steps
+        if steps:
+            tone: Tone = "ok" if steps[-1].phase == "recovered" else "warn"
+            name = f"{operation.dialog.verb.title} {operation.target.name}"
+            self.session.say(f"{name}: {outcome(steps[-1])}{steps[-1].text}", tone)
+
+    def _show_diff(self, operation: Operation) -> None:
+        from selfheal_tui.present.diff import diff_lines
+
+        preview = operation.dialog.preview
+        if preview is not None:
+            self.read(f"What {preview.title} changes", lambda _width: diff_lines(preview.diff), live=False)
+
+    def cancel_pending(self) -> None:
+        """Stop what was confirmed and has not ended."""
+        running = self.session.running()
+        for operation in running:
+            self.spawn(operation.cancel())
+        names = ", ".join(f"{operation.dialog.verb.title} {operation.target.name}" for operation in running)
+        self.session.say(f"Asked to stop: {names}." if running else "Nothing is pending.", "warn" if running else "dim")
+
+    # Reading
+
+    def read(self, title: str, compose_lines: Callable[[int], list[Any]], *, live: bool, command: str = "") -> None:
+        """Open a text."""
+        from selfheal_tui.screens.reading import DocumentScreen
+
+        tab = self.session.trail.here.tab
+        self.push_screen(DocumentScreen(self.session, title, tab, compose_lines, command=command, live=live))
+
+    def on_do(self, message: Do) -> None:
+        """Do what a screen left to the console."""
+        message.stop()
+        from selfheal_tui.actions import Actions
+
+        Actions(self).do(message.command, message.view)
+
+    def on_copy(self, message: Copy) -> None:
+        """Put text on the operator's clipboard."""
+        message.stop()
+        self.copy(message.text)
+
+    def copy(self, text: str) -> None:
+        """Put text on the clipboard of the operator's terminal (OSC 52) and show it, as not every terminal obeys."""
+        self.copy_to_clipboard(text)
+        self.session.say(f"Copied: {text}", "dim")
+
+    # Leaving
+
+    def ask_to_leave(self) -> None:
+        """Leave; while an operation of ours runs, ask first."""
+        if not self.session.running():
+            self.leave()
+            return
+        from selfheal_tui.screens.dialogs import LeaveDialog
+
+        self.push_screen(LeaveDialog(self.session, self.leave))
+
+    def leave(self) -> None:
+        """Leave without asking."""
+        self.exit()
+
+    async def on_unmount(self) -> None:
+        """Leave no task behind."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Terminals that lose focus must not change what is drawn."""
+        if not isinstance(event, events.AppBlur | events.AppFocus):
+            await super().on_event(event)

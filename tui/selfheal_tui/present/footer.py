@@ -1,0 +1,40 @@
+"""The last line: the keys that matter here, or what there is to say."""
+
+from collections.abc import Iterable, Mapping
+
+from selfheal_core.domain.escape import cells
+from selfheal_tui.commands import Command, key_name
+from selfheal_tui.present.spans import Line, Span
+
+KEEP_ALWAYS = ("help",)
+"""Named even where there is no room for anything else."""
+
+
+def footer_line(commands: Iterable[Command], refusals: Mapping[str, str], width: int) -> Line:
+    """As many keys as fit, in order of rank; verbs that can't be used now are dimmed.
+
+    Args:
+        commands: Of this view, most useful first.
+        refusals: Why a verb can't be used, by its name.
+        width: Cells.
+    """
+    kept = [command for command in commands if command.id in KEEP_ALWAYS]
+    room = width - 1 - sum(_width(command) for command in kept)
+    shown: list[Command] = []
+    for command in commands:
+        if command in kept:
+            continue
+        if _width(command) > room:
+            break
+        room -= _width(command)
+        shown.append(command)
+    spans: list[Span] = [Span(" ")]
+    for command in (*shown, *kept):
+        refused = bool(command.verb and refusals.get(command.verb))
+        spans += [Span(key_name(command.key), "off" if refused else "key"), Span(" ")]
+        spans += [Span(command.title, "off" if refused else "dim"), Span("  ")]
+    return tuple(spans)
+
+
+def _width(command: Command) -> int:
+    return cells(key_name(command.key)) + 1 + cells(command.title) + 2

@@ -1,0 +1,131 @@
+"""Log lines of one or many pods."""
+
+import json
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from selfheal_core.domain.escape import printable
+from selfheal_core.domain.snapshot import PodRow
+from selfheal_core.domain.times import parse_time
+from selfheal_tui.present.spans import Line, Span, Tone
+
+LINE_LIMIT = 4_000
+"""Characters kept of one log line."""
+SINCE_CHOICES: tuple[int | None, ...] = (None, 3_600, 900, 300, 60)
+"""How far back logs are read, in seconds; None for as far as the tail reaches."""
+TAIL_LINES = 500
+"""Lines read per container at first."""
+POD_LIMIT = 24
+"""Pods whose logs are merged; more would be more streams than a reader can follow."""
+
+
+class LogLine(NamedTuple):
+    """One line with where it comes from; ``at`` is None where the server gave no time."""
+
+    at: float | None
+    pod: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """One container to read."""
+
+    pod: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogRequest:
+    """Which logs to read.
+
+    Attributes:
+        pods: Names; at most ``POD_LIMIT``.
+        container: Name; "" for the first of each pod.
+        previous: The run before the last restart; there is nothing to follow then.
+    """
+
+    namespace: str
+    pods: tuple[str, ...]
+    container: str = ""
+    previous: bool = False
+    since_seconds: int | None = None
+    tail_lines: int = TAIL_LINES
+
+
+def read_line(pod: str, raw: str) -> LogLine:
+    """Split the server's timestamp from a line and make the rest safe for a terminal."""
+    stamp, blank, text = raw.partition(" ")
+    at = parse_time(stamp) if blank else None
+    return LogLine(at, pod, printable(text if at is not None else raw, limit=LINE_LIMIT, strip_colour=True))
+
+
+_MESSAGE_KEYS = ("exception", "error", "event", "message", "msg")
+
+
+def last_line(text: str) -> str:
+    """The last line of a log that says something; of a JSON line its message."""
+    rows = [row.strip() for row in text.splitlines() if row.strip()]
+    return _message_of(rows[-1]) if rows else ""
+
+
+def _message_of(row: str) -> str:
+    if not row.startswith("{"):
+        return row
+    try:
+        fields = json.loads(row)
+    except ValueError:
+        return row
+    said = next((str(fields[key]) for key in _MESSAGE_KEYS if fields.get(key)), row)
+    return next((part for part in reversed(said.splitlines()) if part.strip()), row)
+
+
+def pods_to_read(pods: list[PodRow], *, previous: bool) -> tuple[str, ...]:
+    """Names of the pods whose logs to merge: those in trouble first, for previous logs only those that restarted."""
+    chosen = [pod for pod in pods if pod.restarts or not previous]
+    chosen.sort(key=lambda pod: (pod.severity == "ok", -pod.restarts, pod.name))
+    return tuple(pod.name for pod in chosen[:POD_LIMIT])
+
+
+POD_TONES: tuple[Tone, ...] = ("key", "info", "ok", "warn", "title", "unknown")
+
+
+def log_spans(entry: LogLine, names: dict[str, str], tone: Tone) -> Line:
+    """One line as drawn: the pod's short name where several are merged, then the text in the tone of its level.
+
+    Args:
+        entry: The line.
+        names: Short name by pod; empty where there is only one pod.
+        tone: Of the short name.
+    """
+    text = Span(entry.text, level_tone(entry.text))
+    return (Span(f"{names[entry.pod]} ", tone), text) if names else (text,)
+
+
+_LEVELS: tuple[tuple[Literal["bad", "warn"], tuple[str, ...]], ...] = (
+    ("bad", ("error", "fatal", "panic", "critical", "traceback", "exception")),
+    ("warn", ("warn",)),
+)
+
+
+def level_tone(text: str) -> Tone:
+    """Guess from the words at a line's beginning how alarming it is."""
+    start = text[:160].lower()
+    for tone, needles in _LEVELS:
+        if any(needle in start for needle in needles):
+            return tone
+    return "plain"
+
+
+def short_names(pods: tuple[str, ...]) -> dict[str, str]:
+    """The part of each pod's name after what all share; whole names where that would not tell them apart."""
+    if len(pods) < 2:
+        return {}
+    shortest = min(pods, key=len)
+    shared = 0
+    while shared < len(shortest) and all(pod[shared] == shortest[shared] for pod in pods):
+        shared += 1
+    cut = shortest[:shared].rfind("-") + 1
+    tails = {pod: pod[cut:] or pod for pod in pods}
+    width = max(len(tail) for tail in tails.values())
+    return {pod: tail.ljust(width) for pod, tail in tails.items()}

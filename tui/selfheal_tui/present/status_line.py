@@ -1,0 +1,96 @@
+"""The two lines at the top: where we are, how fresh the data is, and which tab is shown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from selfheal_cli import words
+from selfheal_core.domain.escape import printable
+from selfheal_core.domain.snapshot import ControllerStatus, Source, SourceCondition
+from selfheal_tui.navigation import TABS, Tab
+from selfheal_tui.present.glyphs import SEVERITY_OF_SOURCE, TONE_OF_SEVERITY, Glyphs, cut_end, cut_middle
+from selfheal_tui.present.spans import Line, Span, line, width_of
+
+_WORST: dict[SourceCondition, int] = {"lost": 0, "forbidden": 1, "stale": 2, "connecting": 3, "absent": 4, "live": 5}
+LEFT_CELLS = 26
+"""Cells that stay for where we are and whether we may write."""
+MAIN_SOURCES: dict[Tab, tuple[str, ...]] = {
+    "apps": ("pods", "replicasets", "deployments"),
+    "pods": ("pods",),
+    "history": ("releases", "deployments"),
+}
+"""Streams without which a tab's rows can't be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFacts:
+    """What the status line tells.
+
+    Attributes:
+        source: The stream of this screen that is worst off.
+        all_alike: Whether all streams of this screen are in the same condition, so that it needs no name.
+    """
+
+    context: str
+    namespaces: tuple[str, ...]
+    read_only: bool
+    controller: ControllerStatus
+    source: Source | None
+    all_alike: bool = True
+
+
+def worst_source(sources: Iterable[Source]) -> Source | None:
+    """The source that is worst off; among equals the one whose data is oldest."""
+    return min(sources, key=lambda source: (_WORST[source.condition], source.fresh_at or 0.0), default=None)
+
+
+def status_line(facts: StatusFacts, now: float, glyphs: Glyphs, width: int) -> Line:
+    """Context and namespace, read-only or not, healerd; at the right the state and age of the data.
+
+    The state of the data comes first; on the left healerd gives way, then the context is shortened in its middle.
+    """
+    right = _source_words(facts, now, glyphs, max(20, width - LEFT_CELLS))
+    scope = ",".join(facts.namespaces) or "all namespaces"
+    where = printable(f"{facts.context}/{scope}")
+    mode = Span("READ-ONLY", "warn") if facts.read_only else Span("read-write", "dim")
+    room = width - width_of(right) - 2
+    healer = _healer(facts.controller, room - len(where) - len(mode.text) - 4)
+    left_room = room - len(mode.text) - 2 - (len(healer.text) + 2 if healer.text else 0)
+    shown = cut_middle(where, max(4, left_room), glyphs.ellipsis)
+    left = line(" ", Span(shown, "title"), "  ", mode, *(("  ", healer) if healer.text else ()))
+    gap = max(1, width - width_of(left) - width_of(right) - 1)
+    return (*left, Span(" " * gap), *right)
+
+
+def _healer(status: ControllerStatus, room: int) -> Span:
+    text = printable(words.controller(status))
+    healthy = status.present and status.ready >= max(1, status.desired)
+    forms = (text, text.replace(" ready", ""), "healerd" if healthy else text.split(" ")[0])
+    fitting = next((form for form in forms if len(form) <= room), "")
+    return Span(fitting, "dim" if healthy or status.present is None else "warn")
+
+
+def _source_words(facts: StatusFacts, now: float, glyphs: Glyphs, room: int) -> Line:
+    source = facts.source
+    if source is None:
+        return line(Span(f"{glyphs.info} connecting", "info"))
+    severity = SEVERITY_OF_SOURCE[source.condition]
+    name = "" if source.condition == "live" or facts.all_alike else f"{source.name} "
+    text = f"{glyphs.of(severity)} {name}{printable(words.source_state(source, now, brief=True))}"
+    return line(Span(cut_end(text, room, glyphs.ellipsis), TONE_OF_SEVERITY[severity]))
+
+
+def tabs_line(active: Tab, subject: str, right: Line, width: int) -> Line:
+    """``1 Apps  [2 Pods] of app-a  3 History``, and what there is to say at the right.
+
+    Args:
+        active: The tab that is shown.
+        subject: What of it, "" for all.
+        right: Drawn at the right end as far as there is room.
+        width: Cells.
+    """
+    spans: list[Span] = [Span(" ")]
+    for number, (tab, title) in enumerate(TABS, 1):
+        spans += [Span(f"[{number} {title}]", "title") if tab == active else Span(f" {number} {title} ", "dim")]
+        spans.append(Span(f" of {subject}  " if subject and tab == active else " ", "title"))
+    gap = width - width_of(tuple(spans)) - width_of(right) - 1
+    return (*spans, Span(" " * gap), *right) if gap > 0 else tuple(spans)

@@ -1,0 +1,130 @@
+"""From settings to a running console, or to its data as text."""
+
+import asyncio
+import gc
+import os
+import sys
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from selfheal_cli.settings import Settings
+from selfheal_core.errors import ClusterUnreachable
+
+if TYPE_CHECKING:
+    from selfheal_cli.text import Form
+    from selfheal_tui.cluster_feed import ClusterFeed
+
+FIRST_CONTACT_SECONDS = 1.0
+"""A cluster that says nothing for this long is waited for with the screen open; one that refuses ends it at once."""
+SWITCH_SECONDS = 0.001
+CONFIGURED_SECONDS = 60.0
+"""Credential plugins may ask somebody before there is a connection."""
+
+
+def run(settings: Settings, text_form: str, *, once: bool) -> None:
+    """Run until the operator leaves, or until the text is printed.
+
+    Args:
+        settings: What to look at, and how.
+        text_form: ``once``, ``plain`` or ``json``; "" opens the screen.
+        once: End ``plain`` after its first report.
+
+    Raises:
+        SelfhealError: It could not begin.
+    """
+    if text_form:
+        _print(settings, cast("Form", text_form), once=once)
+    else:
+        _open_screen(settings)
+
+
+def run_on_sandbox(settings: Settings, text_form: str, *, once: bool) -> None:
+    """The same on an embedded cluster, which is stopped again if it was started for this."""
+    from selfheal_tui.practice import DEMO_NAMESPACE, close_practice, open_practice
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    practice = open_practice(os.environ, say)
+    namespace = settings.namespace or (None if settings.all_namespaces else DEMO_NAMESPACE)
+    here = replace(settings, kubeconfig=practice.kubeconfig, context=None, namespace=namespace)
+    try:
+        run(here, text_form, once=once)
+    finally:
+        close_practice(practice, os.environ, say)
+
+
+def _print(settings: Settings, form: "Form", *, once: bool) -> None:
+    from selfheal_cli.session import open_session
+    from selfheal_cli.text import show
+
+    async def printing() -> None:
+        async with open_session(
+            kubeconfig=settings.kubeconfig,
+            context=settings.context,
+            namespaces=settings.namespaces,
+            source="console",
+            read_only=True,
+        ) as session:
+            await show(session, form, once=once, write=_write)
+
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        asyncio.run(printing())
+
+
+def _write(text: str) -> None:
+    """A line to stdout at once, so that a pipe sees changes when they happen."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _open_screen(settings: Settings) -> None:
+    # Nothing that is imported from here on becomes garbage; the console turns the collector on once it shows rows.
+    gc.disable()
+    # The screens' thread waits this long at most for the feed's to give way; a key should not wait longer.
+    sys.setswitchinterval(SWITCH_SECONDS)
+    from selfheal_tui.log_file import log_to_file
+
+    log_to_file(os.environ)
+    from selfheal_tui.cluster_feed import ClusterChoice, ClusterFeed
+
+    choice = ClusterChoice(settings.kubeconfig, settings.context, settings.namespaces, settings.read_only)
+    feed = ClusterFeed(choice)
+    feed.start()
+    try:
+        # Textual is imported while the feed connects.
+        from selfheal_tui.app import SelfhealApp
+        from selfheal_tui.present.glyphs import choose_glyphs
+        from selfheal_tui.session import Session
+
+        _wait_for_contact(feed)
+        SelfhealApp(Session(feed, choose_glyphs(settings.glyphs, os.environ))).run(mouse=False)
+    finally:
+        feed.stop()
+
+
+def _wait_for_contact(feed: "ClusterFeed") -> None:
+    """Let a wrong configuration and a cluster that refuses end it before the screen opens.
+
+    Raises:
+        SelfhealError: What went wrong.
+    """
+    if not _done(feed.configured, CONFIGURED_SECONDS):
+        raise ClusterUnreachable(
+            f"the credential plugin of the kubeconfig gave no answer for {CONFIGURED_SECONDS:.0f} s",
+            "try it with: kubectl get namespaces",
+        )
+    _done(feed.first_contact, FIRST_CONTACT_SECONDS)
+
+
+def _done(future: "Future[Any]", seconds: float) -> bool:
+    try:
+        future.result(seconds)
+    except FutureTimeout:
+        return False
+    return True
