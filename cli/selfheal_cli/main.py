@@ -137,12 +137,12 @@ def demo() -> None:
 )
 @click.option("-n", "--namespace", default="demo", show_default=True, help="Where the application goes.")
 def install(kubeconfig: Path, namespace: str) -> None:
-    """Install the demo application and healerd with Helm."""
+    """Install the demo application, a visitor for it, and healerd."""
     from selfheal_cli.demo.install import install as install_charts
     from selfheal_cli.demo.stage import Stage
     from selfheal_cli.demo.story import programs
 
-    install_charts(Stage(kubeconfig, namespace, programs()))
+    install_charts(Stage(kubeconfig, namespace, programs()), visitor=True)
 
 
 @demo.command("run")

@@ -26,15 +26,19 @@ def check(url: str, timeout_seconds: float) -> CheckResult:
     attempts = 0
     while True:
         attempts += 1
-        detail = _attempt(url, min(_ATTEMPT_SECONDS, max(0.1, deadline - time.monotonic())))
+        detail = attempt(url, min(_ATTEMPT_SECONDS, max(0.1, deadline - time.monotonic())))
         pause = random.uniform(*_BACK_OFF_SECONDS)  # noqa: S311 - jitter
         if detail == "200" or time.monotonic() + pause >= deadline:
             return CheckResult(url, detail == "200", attempts, detail)
         time.sleep(pause)
 
 
-def _attempt(url: str, timeout_seconds: float) -> str:
-    """One GET without proxies: the status as text, or why there was none."""
+def attempt(url: str, timeout_seconds: float) -> str:
+    """One GET without proxies.
+
+    Returns:
+        The status as text, or why there was none.
+    """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=timeout_seconds) as response:

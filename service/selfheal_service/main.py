@@ -1,4 +1,4 @@
-"""The command `selfheal-service`: serves by default, `check` asks a running one."""
+"""The command `selfheal-service`: serves by default, `check` asks a running one, `visit` keeps asking."""
 
 import asyncio
 import signal
@@ -29,13 +29,41 @@ def check_command(urls: tuple[str, ...], timeout_seconds: float) -> None:
     from selfheal_service.check import check
 
     for url in urls:
-        if not url.startswith(("http://", "https://")):
-            raise click.BadParameter(f"{url!r} is no http:// or https:// URL", param_hint="URL")
+        refuse_other_urls(url)
     results = [check(url, timeout_seconds) for url in urls]
     for result in results:
         verdict = "ok" if result.passed else "failed"
         click.echo(f"{verdict} {result.url}: {result.detail} (attempt {result.attempts})", err=not result.passed)
     sys.exit(0 if all(result.passed for result in results) else 1)
+
+
+@main.command("visit")
+@click.argument("url")
+@click.option(
+    "--per-second", type=click.FloatRange(0.01, 100), default=4.0, show_default=True, help="Visits per second."
+)
+def visit_command(url: str, per_second: float) -> None:
+    """Ask a URL again and again until SIGTERM; print whenever its answer changes."""
+    from threading import Event
+
+    from selfheal_service.visit import visit
+
+    refuse_other_urls(url)
+    stopped = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _signal, _frame: stopped.set())
+    tally = visit(url, per_second=per_second, stopped=stopped, tell=click.echo)
+    click.echo(f"{tally.sent} visits, {tally.failed} failed")
+
+
+def refuse_other_urls(url: str) -> None:
+    """Refuse what is no HTTP address.
+
+    Raises:
+        click.BadParameter: It is none.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{url!r} is no http:// or https:// URL", param_hint="URL")
 
 
 def serve() -> None:
