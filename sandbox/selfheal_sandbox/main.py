@@ -125,7 +125,8 @@ def usage(folder: Folder, url: str, seconds: float) -> str:
 
 @main.command()
 @named
-def down(name: str) -> None:
+@click.option("--forget", is_flag=True, help="Also remove its folder, with its log.")
+def down(name: str, forget: bool) -> None:
     """End a sandbox and everything that runs in it."""
     folder = Folder.of(name)
     info = folder.info()
@@ -136,6 +137,8 @@ def down(name: str) -> None:
         fail(f"sandbox {name!r} does not run", NOT_RUNNING)
     if not end(folder, info):
         fail(f"process {info.pid} of sandbox {name!r} does not end; look at it with: ps -fp {info.pid}")
+    if forget:
+        folder.forget()
     click.echo(f"Sandbox {name!r} ended.")
 
 

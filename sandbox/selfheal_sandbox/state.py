@@ -152,6 +152,11 @@ class Folder:
             return False
         return True
 
+    def forget(self) -> None:
+        """Remove the whole folder of a sandbox that has ended, its log included."""
+        if not self.is_running():
+            shutil.rmtree(self.path, ignore_errors=True)
+
     def clear(self) -> None:
         """Remove what belongs to one run; only whoever holds the claim may do this."""
         shutil.rmtree(self.pods, ignore_errors=True)

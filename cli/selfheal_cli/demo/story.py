@@ -74,7 +74,7 @@ def sandbox(name: str, *, speed: float, quiet: bool = False) -> Iterator[Stage]:
         stage.kubeconfig = Path(stage.run("selfheal-sandbox", "kubeconfig", "--name", name).stdout.strip())
         yield stage
     finally:
-        stage.show("selfheal-sandbox", "down", "--name", name, check=False)
+        stage.show("selfheal-sandbox", "down", "--name", name, "--forget", check=False)
 
 
 def play(stage: Stage, step: Step) -> Outcome:

@@ -55,6 +55,7 @@ def test_every_built_layer_holds(tmp_path: Path, tools: Mapping[str, Path]) -> N
     assert "Rollback to 1" in done.stdout
     assert ", 0 failed" in done.stdout
     assert left_behind(tmp_path) == []
+    assert list((tmp_path / "state/selfheal/sandbox").iterdir()) == []
 
 
 @pytest.mark.timeout(120)
