@@ -53,7 +53,7 @@ def start_once() -> float:
             time.sleep(0.01)
         return time.perf_counter() - started
     finally:
-        subprocess.run([SANDBOX, "down", "--name", NAME], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([SANDBOX, "down", "--name", NAME, "--forget"], stdout=subprocess.DEVNULL, check=True)
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def test_the_footer_fits_and_always_names_help(view: View, width: int) -> None:
 
 def test_a_refused_verb_is_dimmed_in_the_footer_and_explained_in_the_help() -> None:
     refusals = {"rollback": "this console is read-only"}
-    footer = footer_line(footer_commands("apps", COMMANDS), refusals, 80)
+    footer = footer_line(footer_commands("apps", COMMANDS), refusals, 120)
     tones = {span.text: span.tone for span in footer}
     assert tones["R"] == "off"
     assert tones["T"] == "key"

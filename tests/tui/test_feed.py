@@ -18,7 +18,7 @@ from selfheal_tui.bridge import Bridge
 from selfheal_tui.cluster_feed import ClusterChoice, ClusterFeed
 from selfheal_tui.log_reader import WAITING_LIMIT, read_logs
 from selfheal_tui.mailbox import Mailbox
-from selfheal_tui.present.logs import LogRequest, last_line, pods_to_read, short_names
+from selfheal_tui.present.logs import LogRequest, last_line, pods_to_read, readable, short_names
 
 PODS = 120
 
@@ -253,6 +253,14 @@ async def test_the_only_pods_error_is_raised() -> None:
 )
 def test_last_words_are_what_a_person_would_quote(text: str, said: str) -> None:
     assert last_line(text) == said
+
+
+def test_a_json_line_reads_as_words_and_anything_else_stays_as_it_is() -> None:
+    fields = {"timestamp": "2026-11-26T16:44:38Z", "level": "error", "event": "crash", "pod": "a"}
+    row = json.dumps({**fields, "exception": "Traceback\nKeyError"})
+    assert readable(row) == "ERROR crash KeyError pod=a"
+    for text in ("plain", "{not json", '{"a": 1}', "[1]", ""):
+        assert readable(text) == text
 
 
 def test_short_names_tell_pods_apart_and_previous_logs_come_from_those_that_restarted(shown: Snapshot) -> None:

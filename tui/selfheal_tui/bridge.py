@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from selfheal_core.errors import ClusterUnreachable
 
@@ -13,10 +13,31 @@ QUEUE_LIMIT = 64
 
 
 class _End:
-    """The stream is over, because of an error if there is one."""
+    """The stream is over."""
 
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
+
+class _Pipe(Generic[T]):
+    """Items on their way to a reader; a writer waits when too many of them wait, its end never does."""
+
+    def __init__(self) -> None:
+        self._items: asyncio.Queue[T | _End] = asyncio.Queue()
+        self._slots = asyncio.Semaphore(QUEUE_LIMIT)
+
+    async def fill(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
+        """Move everything that a generator gives; what it raises is raised here."""
+        try:
+            async with aclosing(source()) as items:
+                async for item in items:
+                    await self._slots.acquire()
+                    self._items.put_nowait(item)
+        finally:
+            self._items.put_nowait(_End())
+
+    async def take(self) -> T | _End:
+        """The next item."""
+        item = await self._items.get()
+        self._slots.release()
+        return item
 
 
 class Bridge:
@@ -58,29 +79,12 @@ class Bridge:
         Raises:
             ClusterUnreachable: The loop does not run.
         """
-        queue: asyncio.Queue[T | _End] = await self.ask(_new_queue)
-        pump = asyncio.create_task(self.ask(lambda: _pump(source, queue)))
+        pipe: _Pipe[T] = _Pipe()
+        filling = asyncio.create_task(self.ask(lambda: pipe.fill(source)))
         try:
-            while not isinstance(item := await self.ask(queue.get), _End):
+            while not isinstance(item := await self.ask(pipe.take), _End):
                 yield item
-            if item.error is not None:
-                raise item.error
+            await filling
         finally:
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
-
-
-async def _new_queue() -> asyncio.Queue[Any]:
-    return asyncio.Queue(QUEUE_LIMIT)
-
-
-async def _pump(source: Callable[[], AsyncGenerator[T, None]], queue: asyncio.Queue[T | _End]) -> None:
-    """Move items from a generator into the queue; its end and its error go the same way."""
-    error: BaseException | None = None
-    try:
-        async with aclosing(source()) as items:
-            async for item in items:
-                await queue.put(item)
-    except Exception as fault:  # noqa: BLE001 - handed to the reader, who raises it
-        error = fault
-    await queue.put(_End(error))
+            filling.cancel()
+            await asyncio.gather(filling, return_exceptions=True)

@@ -71,6 +71,7 @@ _LOOK = (
     Command("wrap", ("w",), "wrap", "Wrap long lines", "look", TEXTS, 12),
     Command("follow", ("f",), "follow", "Stay at the newest line", "look", frozenset({"logs"}), 11),
     Command("container", ("o",), "container", "Next container of these pods", "look", frozenset({"logs"}), 13),
+    Command("raw", ("r",), "raw", "JSON lines as they were logged, or as words", "look", frozenset({"logs"}), 15),
     Command("since", ("t",), "since", "How far back: all, 1 h, 15 min, 5 min, 1 min", "look", frozenset({"logs"}), 14),
     Command("next_match", ("n",), "next match", "Next match of the search", "look", TEXTS),
     Command("previous_match", ("N",), "match before", "Match before this one", "look", TEXTS),

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ DEMO_NAMESPACE = "demo"
 START_SECONDS = 90.0
 INSTALL_SECONDS = 300.0
 STOP_SECONDS = 60.0
+Say = Callable[[str], None]
+Done = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,49 +33,107 @@ class Practice:
     started: bool
 
 
-Say = Callable[[str], None]
-
-
-def open_practice(environ: Mapping[str, str], say: Say) -> Practice:
-    """Start the sandbox unless it runs, and make sure that the demo is on it.
+class Programs:
+    """Runs this project's other commands.
 
     Args:
         environ: For the commands.
+        folder: Where they are looked for before PATH; by default beside this program.
+    """
+
+    def __init__(self, environ: Mapping[str, str], folder: Path = Path(sys.executable).parent) -> None:
+        self._environ = environ
+        self._folder = folder
+
+    def find(self, name: str) -> str:
+        """Path of a command.
+
+        Raises:
+            SelfhealError: It is not installed.
+        """
+        beside = self._folder / name
+        if beside.is_file() and os.access(beside, os.X_OK):
+            return str(beside)
+        found = shutil.which(name, path=self._environ.get("PATH"))
+        if found is None:
+            step = "install it with: pip install 'selfheal-tui[all]'"
+            raise SelfhealError(f"the command {name} is not installed", step)
+        return found
+
+    def call(self, words: list[str], deadline_seconds: float) -> Done:
+        """Run a command and wait for it, whatever its exit code.
+
+        Raises:
+            SelfhealError: It is not installed, or takes too long.
+        """
+        try:
+            return subprocess.run(
+                [self.find(words[0]), *words[1:]],
+                env=dict(self._environ),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=deadline_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise SelfhealError(f"{' '.join(words)} did not end within {deadline_seconds:.0f} s") from None
+
+    def run(self, words: list[str], deadline_seconds: float) -> None:
+        """Run a command that has to succeed.
+
+        Raises:
+            SelfhealError: It failed; its own last words are passed on.
+        """
+        done = self.call(words, deadline_seconds)
+        if done.returncode:
+            raise _failed(" ".join(words[:3]), done)
+
+
+def open_practice(programs: Programs, say: Say) -> Practice:
+    """Start the sandbox unless it runs, and make sure that the demo is on it.
+
+    Args:
+        programs: Runs the commands.
         say: Takes a line about what is going on.
 
     Raises:
-        SelfhealError: A command failed; its own words are passed on.
+        SelfhealError: A command failed; what was started is stopped again.
     """
-    path = _kubeconfig(environ)
+    path = _kubeconfig(programs)
     started = path is None
     if path is None:
         say("Starting the sandbox (selfheal-sandbox up --detach) ...")
-        _run(["selfheal-sandbox", "up", "--detach"], environ, START_SECONDS)
-        path = _kubeconfig(environ)
+        programs.run(["selfheal-sandbox", "up", "--detach"], START_SECONDS)
+        path = _kubeconfig(programs)
     if path is None:
         raise SelfhealError("the sandbox did not start", "run it in another window to see why: selfheal-sandbox up")
-    try:
+    practice = Practice(path, started)
+    with ExitStack() as undo:
+        undo.callback(close_practice, practice, programs, say)
         say("Installing the demo: the charts of app-a and healerd (selfheal demo install) ...")
         install = ["selfheal", "demo", "install", "--kubeconfig", str(path), "-n", DEMO_NAMESPACE]
-        _run(install, environ, INSTALL_SECONDS)
-    except BaseException:
-        close_practice(Practice(path, started), environ, say)
-        raise
-    return Practice(path, started)
+        programs.run(install, INSTALL_SECONDS)
+        undo.pop_all()  # it worked: nothing to undo
+    return practice
 
 
-def close_practice(practice: Practice, environ: Mapping[str, str], say: Say) -> None:
-    """Stop the sandbox if this console started it."""
+def close_practice(practice: Practice, programs: Programs, say: Say) -> None:
+    """Stop the sandbox if this console started it.
+
+    Raises:
+        SelfhealError: It could not be stopped.
+    """
     if not practice.started:
         say("The sandbox was running before and goes on; end it with: selfheal-sandbox down")
         return
     say("Stopping the sandbox that this console started (selfheal-sandbox down) ...")
-    _run(["selfheal-sandbox", "down"], environ, STOP_SECONDS)
+    programs.run(["selfheal-sandbox", "down"], STOP_SECONDS)
 
 
-def _kubeconfig(environ: Mapping[str, str]) -> Path | None:
+def _kubeconfig(programs: Programs) -> Path | None:
     """Where the running sandbox is described; None if none runs."""
-    done = _call(["selfheal-sandbox", "kubeconfig"], environ, START_SECONDS)
+    done = programs.call(["selfheal-sandbox", "kubeconfig"], START_SECONDS)
     if done.returncode == NOT_RUNNING:
         return None
     if done.returncode:
@@ -80,48 +141,6 @@ def _kubeconfig(environ: Mapping[str, str]) -> Path | None:
     return Path(done.stdout.strip().splitlines()[-1])
 
 
-def _run(words: list[str], environ: Mapping[str, str], deadline_seconds: float) -> None:
-    done = _call(words, environ, deadline_seconds)
-    if done.returncode:
-        raise _failed(" ".join(words[:3]), done)
-
-
-def _call(words: list[str], environ: Mapping[str, str], deadline_seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run one of our commands and wait for it.
-
-    Raises:
-        SelfhealError: It is not installed, or takes too long.
-    """
-    program = find_program(words[0], environ)
-    try:
-        return subprocess.run(
-            [program, *words[1:]],
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=deadline_seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise SelfhealError(f"{' '.join(words)} did not end within {deadline_seconds:.0f} s") from None
-
-
-def find_program(name: str, environ: Mapping[str, str]) -> str:
-    """A command of this project: the one installed beside this program, else the one on PATH.
-
-    Raises:
-        SelfhealError: There is none.
-    """
-    beside = Path(sys.executable).with_name(name)
-    if beside.is_file() and os.access(beside, os.X_OK):
-        return str(beside)
-    found = shutil.which(name, path=environ.get("PATH"))
-    if found is None:
-        raise SelfhealError(f"the command {name} is not installed", "install it with: pip install 'selfheal-tui[all]'")
-    return found
-
-
-def _failed(what: str, done: subprocess.CompletedProcess[str]) -> SelfhealError:
+def _failed(what: str, done: Done) -> SelfhealError:
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
     return SelfhealError(f"{what} failed: {said[-1] if said else f'exit code {done.returncode}'}")

@@ -45,18 +45,19 @@ def run(settings: Settings, text_form: str, *, once: bool) -> None:
 
 def run_on_sandbox(settings: Settings, text_form: str, *, once: bool) -> None:
     """The same on an embedded cluster, which is stopped again if it was started for this."""
-    from selfheal_tui.practice import DEMO_NAMESPACE, close_practice, open_practice
+    from selfheal_tui.practice import DEMO_NAMESPACE, Programs, close_practice, open_practice
 
     def say(text: str) -> None:
         click.echo(text, err=True)
 
-    practice = open_practice(os.environ, say)
+    programs = Programs(os.environ)
+    practice = open_practice(programs, say)
     namespace = settings.namespace or (None if settings.all_namespaces else DEMO_NAMESPACE)
     here = replace(settings, kubeconfig=practice.kubeconfig, context=None, namespace=namespace)
     try:
         run(here, text_form, once=once)
     finally:
-        close_practice(practice, os.environ, say)
+        close_practice(practice, programs, say)
 
 
 def _print(settings: Settings, form: "Form", *, once: bool) -> None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from selfheal_cli import words
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.snapshot import PodRow
 from selfheal_core.domain.times import parse_time
@@ -60,24 +61,37 @@ def read_line(pod: str, raw: str) -> LogLine:
     return LogLine(at, pod, printable(text if at is not None else raw, limit=LINE_LIMIT, strip_colour=True))
 
 
-_MESSAGE_KEYS = ("exception", "error", "event", "message", "msg")
+FAULT_KEYS = ("exception", "error")
+MESSAGE_KEYS = ("event", "message", "msg")
+LEVEL_KEYS = ("level", "severity", "levelname")
+TIME_KEYS = ("timestamp", "time", "ts", "@timestamp")
 
 
 def last_line(text: str) -> str:
-    """The last line of a log that says something; of a JSON line its message."""
-    rows = [row.strip() for row in text.splitlines() if row.strip()]
-    return _message_of(rows[-1]) if rows else ""
+    """The last line of a log that says something; of a JSON line its error, else its message."""
+    row = last_row(text)
+    said = _first(_json_fields(row), (*FAULT_KEYS, *MESSAGE_KEYS))
+    return last_row(said) or row
 
 
-def _message_of(row: str) -> str:
-    if not row.startswith("{"):
-        return row
+def last_row(text: str) -> str:
+    """The last row that is not blank."""
+    return next((row.strip() for row in reversed(text.splitlines()) if row.strip()), "")
+
+
+def _json_fields(text: str) -> dict[str, object]:
+    """Fields of a JSON object; none for anything else."""
+    if not text.startswith("{"):
+        return {}
     try:
-        fields = json.loads(row)
+        fields = json.loads(text)
     except ValueError:
-        return row
-    said = next((str(fields[key]) for key in _MESSAGE_KEYS if fields.get(key)), row)
-    return next((part for part in reversed(said.splitlines()) if part.strip()), row)
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _first(fields: dict[str, object], keys: tuple[str, ...]) -> str:
+    return next((str(fields[key]) for key in keys if fields.get(key)), "")
 
 
 def pods_to_read(pods: list[PodRow], *, previous: bool) -> tuple[str, ...]:
@@ -90,16 +104,35 @@ def pods_to_read(pods: list[PodRow], *, previous: bool) -> tuple[str, ...]:
 POD_TONES: tuple[Tone, ...] = ("key", "info", "ok", "warn", "title", "unknown")
 
 
-def log_spans(entry: LogLine, names: dict[str, str], tone: Tone) -> Line:
-    """One line as drawn: the pod's short name where several are merged, then the text in the tone of its level.
+def log_spans(entry: LogLine, names: dict[str, str], tone: Tone, *, raw: bool) -> Line:
+    """One line as drawn: when, the pod's short name where several are merged, the text in the tone of its level.
 
     Args:
         entry: The line.
         names: Short name by pod; empty where there is only one pod.
         tone: Of the short name.
+        raw: Show JSON as it was logged.
     """
-    text = Span(entry.text, level_tone(entry.text))
-    return (Span(f"{names[entry.pod]} ", tone), text) if names else (text,)
+    text = entry.text if raw else readable(entry.text)
+    when = (Span(f"{words.clock(entry.at)} ", "dim"),) if entry.at is not None else ()
+    name = (Span(f"{names[entry.pod]} ", tone),) if names else ()
+    return (*when, *name, Span(text, level_tone(text)))
+
+
+def readable(text: str) -> str:
+    """A JSON line as words: level, message, then the other fields; the time is drawn in front already.
+
+    Anything else, JSON of another shape included, stays as it is.
+    """
+    fields = _json_fields(text)
+    message = _first(fields, MESSAGE_KEYS)
+    if not message:
+        return text
+    level = _first(fields, LEVEL_KEYS)
+    told = {*MESSAGE_KEYS, *LEVEL_KEYS, *FAULT_KEYS, *TIME_KEYS}
+    rest = [f"{key}={value}" for key, value in fields.items() if key not in told]
+    fault = [last_row(str(fields[key])) for key in FAULT_KEYS if fields.get(key)]
+    return printable(" ".join(filter(None, (level.upper(), message, *fault, *rest))), limit=LINE_LIMIT)
 
 
 _LEVELS: tuple[tuple[Literal["bad", "warn"], tuple[str, ...]], ...] = (

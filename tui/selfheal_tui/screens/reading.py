@@ -1,5 +1,6 @@
 """Screens to read: a text that is made anew while it is shown, and logs that grow."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -20,7 +21,7 @@ from selfheal_tui.present.logs import POD_TONES, SINCE_CHOICES, LogLine, LogRequ
 from selfheal_tui.present.spans import Line, Span, line, width_of
 from selfheal_tui.screens.frame import ConsoleScreen, Copy, Go, typed
 from selfheal_tui.session import Session
-from selfheal_tui.widgets.text_view import TextView
+from selfheal_tui.widgets.text_view import LINE_LIMIT, TextView
 
 
 class ReadingScreen(ConsoleScreen):
@@ -191,7 +192,9 @@ class LogsScreen(ReadingScreen):
         self.containers: tuple[str, ...] = ()
         self.dropped = 0
         self.note = ""
+        self.raw = False
         self._names = short_names(request.pods)
+        self._entries: deque[LogLine] = deque(maxlen=LINE_LIMIT)
         self.text.following = True
 
     def on_mount(self) -> None:
@@ -201,6 +204,7 @@ class LogsScreen(ReadingScreen):
 
     def _restart(self) -> None:
         self.dropped, self.note = 0, "reading …"
+        self._entries.clear()
         self.text.replace([])
         self.run_worker(self._read(), exclusive=True, group="logs", exit_on_error=False)
         self.redraw_heading()
@@ -220,13 +224,14 @@ class LogsScreen(ReadingScreen):
         async for batch in batches:
             self.dropped += batch.dropped
             self.note = batch.note
+            self._entries.extend(batch.lines)
             self.text.append([self._drawn(entry) for entry in batch.lines])
             self.redraw_heading()
 
     def _drawn(self, entry: LogLine) -> Line:
         pods = self.request.pods
         tone = POD_TONES[pods.index(entry.pod) % len(POD_TONES)] if entry.pod in pods else "dim"
-        return log_spans(entry, self._names, tone)
+        return log_spans(entry, self._names, tone, raw=self.raw)
 
     def remarks(self) -> Line:
         """Container, reach, and what is missing."""
@@ -254,6 +259,11 @@ class LogsScreen(ReadingScreen):
         """To the newest line, and stay there."""
         self.text.follow(True)
         self.redraw_heading()
+
+    def do_raw(self) -> None:
+        """JSON as it was logged, or as words."""
+        self.raw = not self.raw
+        self.text.replace([self._drawn(entry) for entry in self._entries])
 
     def do_container(self) -> None:
         """Next container."""
