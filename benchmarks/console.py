@@ -28,6 +28,7 @@ KEYS = 150
 KEY_PAUSE_SECONDS = 0.12
 QUIET_SECONDS = 15.0
 CURSOR = "▸"
+KEY_SECONDS = 5.0
 
 
 @contextmanager
@@ -80,17 +81,18 @@ def all_loaded(text: str) -> bool:
     return f"/{PODS:,}" in text
 
 
-def cursor_line(terminal: Terminal) -> int:
-    """Number of the line that the cursor is on; -1 if there is none."""
-    return next((number for number, line in enumerate(terminal.lines()) if line.startswith(CURSOR)), -1)
-
-
 def key_seconds(terminal: Terminal, key: str) -> float:
-    """From writing a key to the moment that the cursor is seen on another line."""
-    before = cursor_line(terminal)
+    """From writing a key to the moment that the cursor is seen on another line.
+
+    Only the first column is looked at: reading the whole screen would take as long as what is measured.
+    """
+    before = terminal.column(0)
     began = time.monotonic()
     terminal.send(key)
-    terminal.wait_for(lambda _: cursor_line(terminal) not in (before, -1), 5.0)
+    while (after := terminal.column(0)) == before or CURSOR not in after:
+        if time.monotonic() - began > KEY_SECONDS:
+            raise TimeoutError(f"the key was not seen on this screen:\n{terminal.text()}")
+        terminal.read(0.05)
     return time.monotonic() - began
 
 

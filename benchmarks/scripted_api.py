@@ -6,6 +6,7 @@ Answers are prepared bytes, so that the server takes little of the machine from 
 
 import asyncio
 import json
+import logging
 import os
 import random
 import sys
@@ -165,18 +166,20 @@ class Server:
         """One connection."""
         try:
             while request := await _read_request(reader):
-                await self._respond(*request, writer)
+                await self._respond(*request, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
 
-    async def _respond(self, method: str, target: str, writer: asyncio.StreamWriter) -> None:
+    async def _respond(
+        self, method: str, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         path, _, query = target.partition("?")
         params = dict(pair.partition("=")[::2] for pair in query.split("&"))
         if params.get("watch") in ("true", "1"):
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
-            await self._stream(path, writer)
+            await self._stream(path, reader, writer)
             return
         body = self._body(method, path, params)
         status = b"200 OK" if body else b"404 Not Found"
@@ -194,17 +197,20 @@ class Server:
             return self._world.metrics()
         if kind == "pods":
             return self._world.page(int(params.get("continue") or 0), int(params.get("limit") or 10**9))
+        if "labelSelector" in params:
+            return EMPTY  # healerd, Helm's Secrets: not here
         if kind in ("deployments", "replicasets"):
             return self._world.workloads("Deployment" if kind == "deployments" else "ReplicaSet")
         return EMPTY
 
-    async def _stream(self, path: str, writer: asyncio.StreamWriter) -> None:
-        """What a watch of a collection sees, until it is cancelled; only pods change."""
+    async def _stream(self, path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """What a watch of a collection sees, until the client goes; only pods change."""
         if not path.endswith("/pods") or not self._rate:
-            await asyncio.Event().wait()
+            await reader.read()  # to its end
+            return
         loop = asyncio.get_running_loop()
         began, sent = loop.time(), 0
-        while True:
+        while not reader.at_eof() and not writer.is_closing():
             await asyncio.sleep(TICK_SECONDS)
             due = int((loop.time() - began) * self._rate)
             for _ in range(due - sent):
@@ -230,6 +236,7 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[str, str] | None:
 
 async def serve(pods: int, changes_per_second: float) -> None:
     """Serve until standard input ends."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # a client that left is no news here
     server = await asyncio.start_server(Server(World(pods), changes_per_second).answer, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)

@@ -28,11 +28,13 @@ class Terminal:
 
     Attributes:
         bytes_read: What the program wrote so far.
+        tap: Called with everything that the program writes.
         started_at: When it was started, by ``time.monotonic``.
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], columns: int, lines: int) -> None:
         self.bytes_read = 0
+        self.tap: Callable[[bytes], object] = len
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._exit_code: int | None = None
@@ -64,6 +66,7 @@ class Terminal:
             data = b""
             time.sleep(min(seconds, 0.05))
         self.bytes_read += len(data)
+        self.tap(data)
         self._stream.feed(data)
         return bool(data)
 
@@ -74,6 +77,10 @@ class Terminal:
     def lines(self) -> list[str]:
         """The screen, line by line."""
         return list(self._screen.display)
+
+    def column(self, number: int) -> list[str]:
+        """The characters of one column, top to bottom; much cheaper than the whole screen."""
+        return [self._screen.buffer[y][number].data for y in range(self._screen.lines)]
 
     def wait_for(self, seen: Callable[[str], bool], seconds: float) -> float:
         """Read until the screen satisfies a predicate.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -182,6 +183,40 @@ async def test_history_rolls_back_to_the_selected_revision(make_console: MakeCon
         assert " 5 superseded" in console.cursor_line()
         await console.press("R")
     assert console.feed.asked[-1] == ("preview", "rollback app-a", {"revision": "5"})
+
+
+async def test_the_full_diff_opens_over_the_dialog_and_leads_back_to_it(make_console: MakeConsole) -> None:
+    target = Target("application", "payments", "app-a", "app-a")
+    verb = built_verbs()[0]
+    diff = "--- revision 7\n+++ revision 6\n-image: 2.3.0\n+image: 2.2.4"
+    preview = Preview(verb.name, target, verb.impact, "Roll back app-a", (), "", {}, "app-a", diff=diff)
+    console = make_console(ShowcaseFeed(previews={"rollback": preview}))
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("R", "d")
+        assert "+image: 2.2.4" in console.screen_text()
+        await console.press("q")
+        assert "[ Cancel ]" in console.screen_text()
+        await console.press("escape")
+        assert "[ Cancel ]" not in console.screen_text()
+
+
+async def test_a_fault_in_the_background_is_told_and_the_console_goes_on(
+    make_console: MakeConsole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    async def broken() -> None:
+        raise RuntimeError("a bug of ours")
+
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        console.app.spawn(broken())
+        await console.settle()
+        assert "a bug of ours" in console.screen_text()
+        await console.press("j")
+        assert console.cursor_line().startswith("▸ mailer")
 
 
 async def test_a_dialog_too_high_for_the_screen_still_shows_what_can_be_pressed(make_console: MakeConsole) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine
@@ -10,12 +12,14 @@ from typing import Any
 from textual import events
 from textual.app import App
 from textual.timer import Timer
+from textual.worker import Worker, WorkerState
 
 from selfheal_core.domain.snapshot import PodRow
 from selfheal_core.errors import SelfhealError
 from selfheal_core.ops.operation import Target
 from selfheal_core.ops.registry import VERBS
 from selfheal_tui.feed import Feed
+from selfheal_tui.log_file import log_path
 from selfheal_tui.navigation import Place, Tab
 from selfheal_tui.operation import Operation
 from selfheal_tui.present.confirming import outcome
@@ -25,6 +29,7 @@ from selfheal_tui.screens.frame import Ask, ConsoleScreen, Copy, Do, Go
 from selfheal_tui.screens.tables import TableScreen
 from selfheal_tui.session import Session
 
+log = logging.getLogger(__name__)
 FRAME_SECONDS = 0.25
 """Four frames a second: faster than reading, and an order of magnitude cheaper than a repaint per event."""
 FIRST_FRAME_SECONDS = 0.02
@@ -141,7 +146,22 @@ class SelfhealApp(App[None], inherit_bindings=False):
 
         task = asyncio.create_task(guarded())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._tell_fault(error)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A worker that failed is told of like any other work beside the drawing."""
+        if event.state == WorkerState.ERROR and event.worker.error is not None:
+            self._tell_fault(event.worker.error)
+
+    def _tell_fault(self, error: BaseException) -> None:
+        """An error that should not be: the console goes on, says so, and keeps the details for a bug report."""
+        log.error("work beside the drawing failed", exc_info=error)
+        self.session.say(f"A fault of this console: {error!r}. Details: {log_path(os.environ)}", "bad")
 
     # Questions that the selection raises
 

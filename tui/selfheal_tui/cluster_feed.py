@@ -40,7 +40,8 @@ FRAME_SECONDS = 0.2
 QUIET_SECONDS = 1.0
 """And at least this often, because states of sources age without an event."""
 RESTART_SECONDS = 5.0
-STOP_SECONDS = 3.0
+STOP_SECONDS = 10.0
+"""Longest wait for the connections to end; a helm that is under way is given this long to stop."""
 LAST_WORDS_LINES = 20
 WORKLOAD_PATHS: Mapping[str, tuple[str, str]] = {
     "Deployment": ("apps/v1", "deployments"),

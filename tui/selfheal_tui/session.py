@@ -42,6 +42,7 @@ class Session:
 
     Attributes:
         refusals: Why a verb can't be used on the present selection, by the verb's name.
+        dialog_pending: Whether a question was asked for and is not on the screen yet.
         dialog_open: Whether a question covers the screen.
     """
 
@@ -62,6 +63,7 @@ class Session:
         self.trail = Trail()
         self.refusals: dict[str, str] = {}
         self.operations: list[Operation] = []
+        self.dialog_pending = False
         self.dialog_open = False
         self._last_words: dict[tuple[Uid, int], str] = {}
         self._last_key_at = float("-inf")

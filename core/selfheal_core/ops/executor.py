@@ -19,7 +19,7 @@ from selfheal_core.ops.journal import Entry, Journal
 from selfheal_core.ops.journal import Step as JournalStep
 from selfheal_core.ops.kill import Kill
 from selfheal_core.ops.lease import ReleaseLease
-from selfheal_core.ops.operation import Access, Phase, Preview, Progress, Target
+from selfheal_core.ops.operation import FINAL_PHASES, Access, Phase, Preview, Progress, Target
 from selfheal_core.ops.registry import Verb, find_verb
 from selfheal_core.ops.restart import Restart
 from selfheal_core.ops.rollback import Rollback
@@ -143,7 +143,8 @@ class Operations:
                     phase = step.phase
                     yield self._progress(operation, step)
         except (asyncio.CancelledError, GeneratorExit):
-            self._note(operation, "result", f"given up while {phase}; what was already sent stays", "cancelled")
+            if phase not in FINAL_PHASES:
+                self._note(operation, "result", f"given up while {phase}; what was already sent stays", "cancelled")
             raise
         finally:
             del self._running[operation.id]

@@ -132,7 +132,7 @@ def test_a_pod_reaches_the_api_with_its_service_account(sandbox: SandboxProcess,
     ("arguments", "code", "message"),
     [
         (("up", "--speed", "0"), 2, "0.0 is not in the range"),
-        (("up", "--name", "Not a name"), 1, "a name has 1 to 40 of a-z, 0-9 and -"),
+        (("up", "--name", "Not a name"), 2, "a name has 1 to 40 of a-z, 0-9 and -"),
         (("url", "svc/web", "--name", "none"), 4, "start it with: selfheal-sandbox up --name none --detach"),
     ],
 )
@@ -160,4 +160,5 @@ def test_url_of_a_service(sandbox: SandboxProcess, namespace: str) -> None:
     for _ in range(20):
         assert "healthy" in sandbox.run("curl", "-sf", "-m", "2", "--noproxy", "*", f"{url}/health").out
     missing = sandbox.command("url", "svc/none", "-n", namespace, check=False)
-    assert (missing.code, missing.err) == (1, 'selfheal-sandbox: services "none" not found\n')
+    next_step = f"see: kubectl get services -n {namespace}"
+    assert (missing.code, missing.err) == (1, f'selfheal-sandbox: services "none" not found; {next_step}\n')

@@ -265,3 +265,20 @@ async def test_closing_the_run_gives_the_lease_back_and_tells_the_journal(
     assert not lease["spec"].get("holderIdentity")
     assert console.journal()[-1].phase == "cancelled"
     assert operations.running == ()
+
+
+async def test_leaving_after_the_last_step_is_not_written_down_as_giving_up(
+    cluster: LiveCluster, console: Console
+) -> None:
+    cluster.deploy()
+    target = await console.pod_target()
+    operations = console.operations()
+    steps = operations.run(await operations.preview("kill", target))
+
+    async for progress in steps:
+        if progress.final:
+            break
+    await steps.aclose()
+
+    assert progress.phase == "recovered"
+    assert not any("given up" in entry.text for entry in console.journal())

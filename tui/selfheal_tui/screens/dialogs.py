@@ -69,6 +69,7 @@ class Overlay(ModalScreen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Draw it; from then on listen."""
+        self.session.dialog_pending = False
         self.session.dialog_open = True
         self.draw()
 

@@ -173,7 +173,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """Find the command of a key and run it."""
         event.stop()
         event.prevent_default()
-        if self.app.screen is not self or self.session.dialog_open:
+        if self.app.screen is not self or self.session.dialog_pending:
             return  # typed ahead of a dialog that covers this screen, or is about to
         self.session.hear_key()
         self.session.hush()

@@ -268,7 +268,7 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
             self.table.touched = True
             target = self.target_of(row, command.verb)
             if target is not None:
-                self.session.dialog_open = True
+                self.session.dialog_pending = True
                 self.post_message(Ask(command.verb, target, self.parameters_of(row, command.verb)))
 
     def verbs(self) -> list[tuple[str, Target]]:
