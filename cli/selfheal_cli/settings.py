@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfheal_core.errors import BadUsage, did_you_mean
+from selfheal_core.folders import config_folder
 
 PREFIX = "SELFHEAL_"
 OTHER_PROGRAMS = ("SELFHEAL_SERVICE_", "SELFHEAL_HEALERD_", "SELFHEAL_SANDBOX_")
@@ -55,8 +56,7 @@ VARIABLES: tuple[str, ...] = tuple(f"{PREFIX}{name.upper()}" for name in FIELDS)
 
 def config_path(environ: Mapping[str, str]) -> Path:
     """Where the file is: ``$XDG_CONFIG_HOME/selfheal/config.toml``, by default below ``~/.config``."""
-    base = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".config")
-    return Path(base) / "selfheal" / "config.toml"
+    return config_folder(environ) / "config.toml"
 
 
 def load_settings(**flags: Any) -> Settings:

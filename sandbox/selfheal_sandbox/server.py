@@ -12,7 +12,7 @@ from aiohttp import web
 
 from selfheal_sandbox import access
 from selfheal_sandbox.api.objects import Objects
-from selfheal_sandbox.api.server import application
+from selfheal_sandbox.api.server import application, runner
 from selfheal_sandbox.controllers import run as controllers
 from selfheal_sandbox.kinds.registry import Registry
 from selfheal_sandbox.kubelet.kubelet import Kubelet
@@ -125,10 +125,10 @@ class Sandbox:
             authenticate=self._tokens.authenticate,
             request_log=self.options.request_log,
         )
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=CLOSE_SECONDS)
-        stack.push_async_callback(runner.cleanup)
-        await runner.setup()
-        await web.SockSite(runner, listener, ssl_context=access.server_context(certificates)).start()
+        running = runner(app, shutdown_seconds=CLOSE_SECONDS)
+        stack.push_async_callback(running.cleanup)
+        await running.setup()
+        await web.SockSite(running, listener, ssl_context=access.server_context(certificates)).start()
 
     def _tell(self, claim: Claim, certificates: access.Certificates) -> None:
         """Write the kubeconfig and, at last, the file that says that the sandbox is ready."""

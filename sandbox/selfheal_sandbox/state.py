@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from selfheal_core.folders import state_folder
+
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 POLL_SECONDS = 0.05
 LOCK_ATTEMPTS = 10
@@ -53,9 +55,7 @@ class ServerInfo:
 
 def state_home(environment: dict[str, str] | None = None) -> Path:
     """Return the folder that holds a folder for each sandbox."""
-    values = dict(os.environ) if environment is None else environment
-    home = values.get("XDG_STATE_HOME") or str(Path(values.get("HOME") or "~").expanduser() / ".local" / "state")
-    return Path(home) / "selfheal" / "sandbox"
+    return state_folder(os.environ if environment is None else environment) / "sandbox"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Pictures of the screens: a change of what an operator sees is seen in review."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from selfheal_tui.picture import draw
+from selfheal_tui.picture import draw, self_contained
 from tests.tui.conftest import Console
 
 SIZES = ((80, 24), (120, 40))
@@ -32,8 +33,6 @@ def test_screen(
 
 
 async def test_the_picture_in_the_docs_is_what_the_console_draws() -> None:
-    from pathlib import Path
-
     committed = Path(__file__).parents[2] / "docs" / "console.svg"
-    drawn = "\n".join(line.rstrip() for line in (await draw()).splitlines()) + "\n"
+    drawn = self_contained(await draw())
     assert committed.read_text(encoding="utf-8") == drawn, "draw it anew with: make picture"

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from selfheal_core.folders import state_folder
+
 LIMIT_BYTES = 1_000_000
 
 
 def log_path(environ: Mapping[str, str]) -> Path:
-    """``$XDG_STATE_HOME/selfheal/console.log``, by default below ``~/.local/state``."""
-    base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local" / "state")
-    return Path(base) / "selfheal" / "console.log"
+    """``console.log`` in the folder of what is kept between runs."""
+    return state_folder(environ) / "console.log"
 
 
 def log_to_file(environ: Mapping[str, str]) -> None:

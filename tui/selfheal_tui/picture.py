@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -25,6 +26,12 @@ async def draw() -> str:
         return app.export_screenshot(title="selfheal-tui", simplify=True)
 
 
+def self_contained(svg: str) -> str:
+    """Leave out the fonts that the picture would fetch from elsewhere; the reader's monospace serves as well."""
+    kept = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    return "\n".join(line.rstrip() for line in kept.splitlines()) + "\n"
+
+
 def main(arguments: list[str]) -> int:
     """Write the picture to the file named by the only argument."""
     if len(arguments) != 1:
@@ -33,7 +40,7 @@ def main(arguments: list[str]) -> int:
     os.environ["TZ"] = "UTC"
     time.tzset()
     path = Path(arguments[0])
-    path.write_text("\n".join(line.rstrip() for line in asyncio.run(draw()).splitlines()) + "\n", encoding="utf-8")
+    path.write_text(self_contained(asyncio.run(draw())), encoding="utf-8")
     return 0
 
 

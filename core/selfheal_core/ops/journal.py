@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from selfheal_core.errors import Refused
+from selfheal_core.folders import state_folder
 
 Step = Literal["intent", "confirmation", "result", "verification", "refused"]
 LIMIT_BYTES = 5_000_000
@@ -93,9 +94,8 @@ class Journal:
 
 
 def default_path(environ: Mapping[str, str]) -> Path:
-    """``$XDG_STATE_HOME/selfheal/journal.jsonl``, by default below ``~/.local/state``."""
-    state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".local" / "state")
-    return Path(state) / "selfheal" / "journal.jsonl"
+    """``journal.jsonl`` in the folder of what is kept between runs."""
+    return state_folder(environ) / "journal.jsonl"
 
 
 def read_journal(path: Path, *, tail: int = 200) -> tuple[Entry, ...]:

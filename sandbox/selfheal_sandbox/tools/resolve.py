@@ -7,15 +7,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from selfheal_core.folders import cache_folder
 from selfheal_sandbox.tools.fetch import FetchError, install, is_intact
 from selfheal_sandbox.tools.versions import TOOLS, Tool, is_new_enough, version_of
 
 
-def cache_folder(environment: Mapping[str, str] | None = None) -> Path:
+def tools_folder(environment: Mapping[str, str] | None = None) -> Path:
     """Return the folder for tools that are not on PATH."""
-    values = os.environ if environment is None else environment
-    home = values.get("XDG_CACHE_HOME") or str(Path(values.get("HOME") or "~").expanduser() / ".cache")
-    return Path(home) / "selfheal" / "tools"
+    return cache_folder(os.environ if environment is None else environment) / "tools"
 
 
 def on_path(tool: Tool) -> Path | None:
@@ -37,7 +36,7 @@ def resolve(tools: tuple[Tool, ...] = TOOLS, cache: Path | None = None) -> dict[
     Raises:
         FetchError: one cannot be had; the message says which and what to do.
     """
-    folder = cache or cache_folder()
+    folder = cache or tools_folder()
     found = {tool: available(tool, folder) for tool in tools}
     missing = tuple(tool for tool, path in found.items() if path is None)
     if missing:

@@ -155,6 +155,13 @@ class Cluster:
         chunks = self.kubelet.read_logs(self.pod(name), container, LogOptions(**options))
         return b"".join([chunk async for chunk in chunks]).decode()
 
+    async def says(self, text: str, name: str = "p") -> None:
+        """Wait until a pod's program has written a line: only then is it as far as its script says."""
+        await self.until(lambda: self.state(name) == "running", f"{name} runs")
+        async with asyncio.timeout(10):
+            while text not in (await self.logs(name)).splitlines():
+                await asyncio.sleep(0.01)
+
     async def output(self, name: str = "p") -> str:
         """Wait for the pod's end and return what it wrote."""
         await self.until(lambda: self.pod(name)["status"].get("phase") in ("Succeeded", "Failed"))

@@ -228,7 +228,7 @@ async def test_deletion_gives_a_program_time_to_end(cluster: Cluster) -> None:
 
 async def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(cluster: Cluster) -> None:
     cluster.run(shell("trap '' TERM; echo up; while :; do sleep 0.05; done"), terminationGracePeriodSeconds=1)
-    await cluster.until(lambda: cluster.state() == "running")
+    await cluster.says("up")
     codes: list[int] = []
     cluster.objects.store.subscribe(
         lambda change: codes.extend(
@@ -246,7 +246,7 @@ async def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(cluster:
 
 async def test_force_cuts_a_running_grace_period_short(cluster: Cluster) -> None:
     cluster.run(shell("trap '' TERM; echo up; while :; do sleep 0.05; done"))
-    await cluster.until(lambda: cluster.state() == "running")
+    await cluster.says("up")
     cluster.delete(grace=30)
     assert cluster.processes()
 

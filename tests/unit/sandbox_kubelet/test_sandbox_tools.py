@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from selfheal_sandbox.tools.fetch import FetchError, is_intact, unpack
-from selfheal_sandbox.tools.resolve import available, cache_folder, obtain, on_path, resolve
+from selfheal_sandbox.tools.resolve import available, obtain, on_path, resolve, tools_folder
 from selfheal_sandbox.tools.versions import HELM, KUBECTL, is_new_enough, parse_version, version_of
 
 PROGRAM = b"#!/bin/sh\necho v4.3.1\n"
@@ -118,6 +118,6 @@ def test_what_cannot_be_had_is_named_with_what_to_do(tmp_path: Path, system: str
     assert "\n" not in message
 
 
-def test_cache_folder_follows_the_desktop_rules() -> None:
-    assert cache_folder({"XDG_CACHE_HOME": "/c", "HOME": "/h"}) == Path("/c/selfheal/tools")
-    assert cache_folder({"HOME": "/h"}) == Path("/h/.cache/selfheal/tools")
+def test_tools_folder_follows_the_desktop_rules() -> None:
+    assert tools_folder({"XDG_CACHE_HOME": "/c", "HOME": "/h"}) == Path("/c/selfheal/tools")
+    assert tools_folder({"HOME": "/h"}) == Path("/h/.cache/selfheal/tools")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from selfheal_core.cluster.process import run_program
 from selfheal_core.errors import SelfhealError
+from selfheal_core.folders import cache_folder
 
 OLDEST = (3, 17)
 """The flags that we use are in this version and in every 4.x."""
@@ -62,8 +63,7 @@ def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def tools_directory(environ: Mapping[str, str]) -> Path:
     """The folder in the user's cache for programs that were fetched."""
-    cache = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
-    return Path(cache) / "selfheal" / "tools"
+    return cache_folder(environ) / "tools"
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
