@@ -4,7 +4,8 @@ import asyncio
 import os
 import pwd
 import socket
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from selfheal_core.ops.executor import Operations, Who
 from selfheal_core.ops.journal import Journal, default_path
 
 FIRST_DATA_SECONDS = 15.0
+VERIFY_SECONDS = 300.0
 SANDBOX_CONTEXT = "selfheal-sandbox"
 """Contexts of embedded clusters begin with this."""
 
@@ -59,6 +61,43 @@ def login_name(environ: Mapping[str, str], uid: int) -> str:
         return f"uid {uid}"
 
 
+def executor(
+    client: KubernetesClient,
+    observer: Observer,
+    *,
+    source: Literal["console", "cli"],
+    read_only: bool,
+    environ: Mapping[str, str],
+    verify_seconds: float = VERIFY_SECONDS,
+    clock: Callable[[], float] = time.time,
+) -> Operations:
+    """Put the executor of the verbs together, the same way for every program that people use.
+
+    Args:
+        client: The cluster.
+        observer: Follows that cluster.
+        source: Which program asks.
+        read_only: Refuse every write.
+        environ: Where helm, the journal and the login are found.
+        verify_seconds: How long a verb waits for recovery.
+        clock: Seconds since the epoch.
+    """
+    connection = client.connection
+    context = connection.identity.context
+    return Operations(
+        client,
+        lambda: Helm.find(environ, kubeconfig=connection.kubeconfig, context=context),
+        observer,
+        Journal(default_path(environ)),
+        who=asker(source, environ),
+        read_only=read_only,
+        clock=clock,
+        context=context,
+        sandbox=context.startswith(SANDBOX_CONTEXT),
+        verify_seconds=verify_seconds,
+    )
+
+
 @asynccontextmanager
 async def open_session(
     *,
@@ -68,7 +107,7 @@ async def open_session(
     source: Literal["console", "cli"],
     read_only: bool = False,
     sources: frozenset[str] = ALL_SOURCES,
-    verify_seconds: float = 300.0,
+    verify_seconds: float = VERIFY_SECONDS,
     environ: Mapping[str, str] = os.environ,
 ) -> AsyncIterator[Session]:
     """Connect and observe for the time of the block.
@@ -92,16 +131,8 @@ async def open_session(
         scope = (identity.namespace,) if namespaces is None else namespaces
         client = KubernetesClient(connection, user_agent=f"selfheal-{source}/{__version__}")
         observer = Observer(client, namespaces=scope, sources=sources)
-        operations = Operations(
-            client,
-            lambda: Helm.find(environ, kubeconfig=connection.kubeconfig, context=identity.context),
-            observer,
-            Journal(default_path(environ)),
-            who=asker(source, environ),
-            read_only=read_only,
-            context=identity.context,
-            sandbox=identity.context.startswith(SANDBOX_CONTEXT),
-            verify_seconds=verify_seconds,
+        operations = executor(
+            client, observer, source=source, read_only=read_only, verify_seconds=verify_seconds, environ=environ
         )
         running = asyncio.create_task(observer.run())
         try:

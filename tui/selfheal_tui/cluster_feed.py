@@ -259,25 +259,17 @@ class ClusterFeed:
     def _executor(self) -> "Operations":
         """The executor on the present observer. Made when first needed: it brings much along to import."""
         if self._operations is None:
-            from selfheal_cli.session import SANDBOX_CONTEXT, asker
-            from selfheal_core.cluster.helm.client import Helm
-            from selfheal_core.ops.executor import Operations
-            from selfheal_core.ops.journal import Journal, default_path
+            from selfheal_cli.session import executor
 
-            connection, observer = self._connection, self._observer
-            if connection is None or observer is None:
+            if self._observer is None:
                 raise ClusterUnreachable("there is no connection to the cluster yet")
-            context = connection.identity.context
-            self._operations = Operations(
+            self._operations = executor(
                 self._api(),
-                lambda: Helm.find(self._environ, kubeconfig=connection.kubeconfig, context=context),
-                observer,
-                Journal(default_path(self._environ)),
-                who=asker("console", self._environ),
+                self._observer,
+                source="console",
                 read_only=self._choice.read_only,
+                environ=self._environ,
                 clock=self._clock,
-                context=context,
-                sandbox=context.startswith(SANDBOX_CONTEXT),
             )
         return self._operations
 
