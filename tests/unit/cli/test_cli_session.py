@@ -65,7 +65,7 @@ class Server:
 
 def session(pictures: Pictures, server: Server) -> Session:
     return Session(
-        Identity("prod", "prod", "alice", "payments", "https://prod:6443"),
+        Identity("prod", "prod", "oncall", "payments", "https://prod:6443"),
         cast(KubernetesClient, server),
         cast(Observer, pictures),
         cast(Operations, None),
@@ -127,9 +127,9 @@ async def test_slow_figures_do_not_stand_in_the_way_of_live_pods() -> None:
 
 
 def test_over_ssh_it_is_the_address_that_asks() -> None:
-    who = asker("cli", {"USER": "alice", "SSH_CONNECTION": "203.0.113.7 50000 198.51.100.1 22"})
+    who = asker("cli", {"USER": "oncall", "SSH_CONNECTION": "203.0.113.7 50000 198.51.100.1 22"})
 
-    assert (who.user, who.host, who.source) == ("alice", "203.0.113.7", "cli")
+    assert (who.user, who.host, who.source) == ("oncall", "203.0.113.7", "cli")
 
 
 def test_without_ssh_it_is_this_machine() -> None:
@@ -139,7 +139,7 @@ def test_without_ssh_it_is_this_machine() -> None:
 @pytest.mark.parametrize(
     ("environ", "uid", "name"),
     [
-        ({"LOGNAME": "alice", "USER": "bob"}, 0, "alice"),
+        ({"LOGNAME": "oncall", "USER": "bob"}, 0, "oncall"),
         ({"LOGNAME": "", "USER": "bob"}, 0, "bob"),
         ({}, 0, "root"),
         ({}, NOBODY, f"uid {NOBODY}"),

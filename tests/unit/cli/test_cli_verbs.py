@@ -152,8 +152,8 @@ async def test_an_operation_that_ends_without_a_final_step_is_no_success() -> No
 
 
 async def test_a_refusal_under_read_only_says_where_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", "/home/alice/.config")
-    with pytest.raises(Refused, match=r"look at SELFHEAL_READ_ONLY and /home/alice/.config/selfheal/config.toml"):
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/home/oncall/.config")
+    with pytest.raises(Refused, match=r"look at SELFHEAL_READ_ONLY and /home/oncall/.config/selfheal/config.toml"):
         await follow(steps("refused"), read_only=True)
     with pytest.raises(Refused, match=r"^text of refused; its own advice$"):
         await follow(steps("refused", next_step="its own advice"), read_only=True)

@@ -80,8 +80,8 @@ def test_holds_without_a_watch_at_all() -> None:
 
 
 def test_holds_while_paused_and_says_why() -> None:
-    decision = decided(crashing(), policy=HealPolicy(paused=True, pause_reason="migration by alice"))
-    assert only_hold(decision) == ("pause", "healing is paused: migration by alice")
+    decision = decided(crashing(), policy=HealPolicy(paused=True, pause_reason="migration by oncall"))
+    assert only_hold(decision) == ("pause", "healing is paused: migration by oncall")
     assert decided(crashing(), policy=HealPolicy(paused=True)).held == "healing is paused"
 
 

@@ -31,7 +31,7 @@ from tests.unit.observe.live_cluster import (
 
 APP = AppKey(NAMESPACE, "app-a")
 TARGET = Target("application", NAMESPACE, "app-a", "app-a")
-WHO = Who("alice", "bastion-1", "console")
+WHO = Who("oncall", "bastion-1", "console")
 SECONDS = 10.0
 
 

@@ -18,7 +18,7 @@ def entry(number: int, text: str = "killed app-a-1") -> Entry:
         namespace="payments",
         target="app-a-1",
         text=text,
-        user="alice",
+        user="oncall",
         host="bastion-1",
         source="console",
     )
@@ -89,4 +89,4 @@ def test_a_journal_that_can_not_be_written_refuses_and_names_the_file(tmp_path: 
 
 def test_the_usual_place(tmp_path: Path) -> None:
     assert default_path({"XDG_STATE_HOME": "/var/state"}) == Path("/var/state/selfheal/journal.jsonl")
-    assert default_path({"HOME": "/home/alice"}) == Path("/home/alice/.local/state/selfheal/journal.jsonl")
+    assert default_path({"HOME": "/home/oncall"}) == Path("/home/oncall/.local/state/selfheal/journal.jsonl")

@@ -167,7 +167,7 @@ async def test_restart_holds_the_releases_lease_while_it_works(cluster: LiveClus
     phase, holder = holders[1]
     assert phase == "accepted"
     assert holder is not None
-    assert holder.startswith("alice@bastion-1 (console, restart, ")
+    assert holder.startswith("oncall@bastion-1 (console, restart, ")
     released = cluster.objects.store.get(LEASES, NAMESPACE, "selfheal-op-app-a")
     assert released is not None
     assert not released["spec"].get("holderIdentity")

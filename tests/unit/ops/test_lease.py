@@ -24,7 +24,7 @@ class Clock:
         return time.time() + self.shift
 
 
-def lease(cluster: LiveCluster, holder: str = "alice@bastion", clock: Clock | None = None) -> ReleaseLease:
+def lease(cluster: LiveCluster, holder: str = "oncall@bastion", clock: Clock | None = None) -> ReleaseLease:
     return ReleaseLease(
         cluster.client, namespace=NAMESPACE, subject="app-a", holder=holder, clock=clock or Clock(), renew_seconds=0.02
     )
@@ -37,7 +37,7 @@ def holder_of(cluster: LiveCluster) -> str:
 
 async def test_is_held_while_the_block_runs_and_given_back(cluster: LiveCluster) -> None:
     async with lease(cluster).hold() as held:
-        assert holder_of(cluster) == "alice@bastion"
+        assert holder_of(cluster) == "oncall@bastion"
         assert held.lost == ""
     assert holder_of(cluster) == ""
 
@@ -51,9 +51,9 @@ async def test_is_given_back_when_the_block_fails(cluster: LiveCluster) -> None:
 
 async def test_another_holder_is_named_with_its_time(cluster: LiveCluster) -> None:
     async with lease(cluster).hold():
-        with pytest.raises(Refused, match=r"another operation on app-a is under way: alice@bastion, since 0s ago"):
+        with pytest.raises(Refused, match=r"another operation on app-a is under way: oncall@bastion, since 0s ago"):
             await lease(cluster, "bob@laptop").acquire()
-        assert holder_of(cluster) == "alice@bastion"
+        assert holder_of(cluster) == "oncall@bastion"
 
 
 async def test_can_be_taken_again_after_it_was_given_back(cluster: LiveCluster) -> None:

@@ -221,7 +221,7 @@ async def test_two_operations_on_one_release_exclude_each_other(cluster: LiveClu
     await console.helm.started.wait()
     second = await run(operations, preview)
     assert second[-1].phase == "refused"
-    assert "another operation on app-a is under way: alice@bastion-1 (console, rollback, " in second[-1].text
+    assert "another operation on app-a is under way: oncall@bastion-1 (console, rollback, " in second[-1].text
     console.helm.go_on.set()
     assert (await first)[-1].phase == "recovered"
     assert console.helm.rollbacks == [1]
