@@ -120,7 +120,8 @@ def _who_forbids() -> str:
 def show_preview(preview: Preview) -> None:
     """Print what a verb would do, one fact a line."""
     click.echo(printable(preview.title))
-    for label, text in (*preview.lines, ("same as", preview.same_as)):
+    by_hand = (("same as", preview.same_as),) if preview.same_as else ()
+    for label, text in (*preview.lines, *by_hand):
         click.echo(f"  {label:<{LABEL_WIDTH}} {printable(text)}")
 
 

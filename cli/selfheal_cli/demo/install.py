@@ -46,7 +46,7 @@ def visitor_manifest() -> dict[str, Any]:
         "name": "visitor",
         "image": "selfheal-service:1.0",
         "args": ["visit", f"http://{APP}:8080/", "--per-second", str(VISITS_PER_SECOND)],
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "96Mi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "96Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

@@ -133,14 +133,14 @@ def test_over_ssh_it_is_the_address_that_asks() -> None:
 
 
 def test_without_ssh_it_is_this_machine() -> None:
-    assert asker("console", {"LOGNAME": "bob"}).host == os.uname().nodename
+    assert asker("console", {"LOGNAME": "other"}).host == os.uname().nodename
 
 
 @pytest.mark.parametrize(
     ("environ", "uid", "name"),
     [
-        ({"LOGNAME": "oncall", "USER": "bob"}, 0, "oncall"),
-        ({"LOGNAME": "", "USER": "bob"}, 0, "bob"),
+        ({"LOGNAME": "oncall", "USER": "other"}, 0, "oncall"),
+        ({"LOGNAME": "", "USER": "other"}, 0, "other"),
         ({}, 0, "root"),
         ({}, NOBODY, f"uid {NOBODY}"),
     ],

@@ -52,23 +52,23 @@ async def test_is_given_back_when_the_block_fails(cluster: LiveCluster) -> None:
 async def test_another_holder_is_named_with_its_time(cluster: LiveCluster) -> None:
     async with lease(cluster).hold():
         with pytest.raises(Refused, match=r"another operation on app-a is under way: oncall@bastion, since 0s ago"):
-            await lease(cluster, "bob@laptop").acquire()
+            await lease(cluster, "other@laptop").acquire()
         assert holder_of(cluster) == "oncall@bastion"
 
 
 async def test_can_be_taken_again_after_it_was_given_back(cluster: LiveCluster) -> None:
     async with lease(cluster).hold():
         pass
-    async with lease(cluster, "bob@laptop").hold():
-        assert holder_of(cluster) == "bob@laptop"
+    async with lease(cluster, "other@laptop").hold():
+        assert holder_of(cluster) == "other@laptop"
 
 
 async def test_a_lease_whose_holder_died_is_taken_over(cluster: LiveCluster) -> None:
     dead = time.time() - 60
     body = lease_body(NAMESPACE, NAME, holder="carol", duration_seconds=30, acquired_at=dead, renewed_at=dead)
     cluster.create(LEASES, body)
-    held = await lease(cluster, "bob@laptop").acquire()
-    assert holder_of(cluster) == "bob@laptop"
+    held = await lease(cluster, "other@laptop").acquire()
+    assert holder_of(cluster) == "other@laptop"
     assert held.transitions == 1
 
 
