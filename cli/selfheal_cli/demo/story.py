@@ -1,6 +1,7 @@
 """The main job as a script: a sandbox of its own, the demo in it, one step per layer, a table at the end."""
 
 import os
+import signal
 import sys
 import sysconfig
 import time
@@ -67,14 +68,26 @@ def programs() -> dict[str, str]:
 @contextmanager
 def sandbox(name: str, *, speed: float, quiet: bool = False) -> Iterator[Stage]:
     """A sandbox for the time of the block; it is taken down at the end whatever happens."""
-    tools = programs()
-    stage = Stage(Path(os.devnull), programs=tools, sandbox=name, quiet=quiet)
-    stage.show("selfheal-sandbox", "up", "--detach", "--name", name, "--speed", f"{speed:g}")
+    stage = Stage(Path(os.devnull), programs=programs(), sandbox=name, quiet=quiet)
+    with ended_by_signals():
+        try:
+            stage.show("selfheal-sandbox", "up", "--detach", "--name", name, "--speed", f"{speed:g}")
+            stage.kubeconfig = Path(stage.run("selfheal-sandbox", "kubeconfig", "--name", name).stdout.strip())
+            yield stage
+        finally:
+            stage.show("selfheal-sandbox", "down", "--name", name, "--forget", check=False)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and a hung-up terminal end the block as Ctrl-C does, so that what it started is taken down."""
+    ctrl_c = signal.default_int_handler
+    before = {number: signal.signal(number, ctrl_c) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        stage.kubeconfig = Path(stage.run("selfheal-sandbox", "kubeconfig", "--name", name).stdout.strip())
-        yield stage
+        yield
     finally:
-        stage.show("selfheal-sandbox", "down", "--name", name, "--forget", check=False)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def play(stage: Stage, step: Step) -> Outcome:

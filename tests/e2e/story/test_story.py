@@ -13,6 +13,8 @@ from selfheal_cli.demo.story import LAYERS
 
 pytestmark = pytest.mark.slow
 
+SELFHEAL = Path(sysconfig.get_path("scripts")) / "selfheal"
+
 
 def environment(home: Path) -> dict[str, str]:
     """A home of its own, but the tools of this one."""
@@ -22,8 +24,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def play(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    selfheal = Path(sysconfig.get_path("scripts")) / "selfheal"
-    command = [sys.executable, str(selfheal), "demo", "run", *arguments]
+    command = [sys.executable, str(SELFHEAL), "demo", "run", *arguments]
     surroundings = environment(home)
     return subprocess.run(
         command, capture_output=True, text=True, timeout=280, env=surroundings, stdin=subprocess.DEVNULL, check=False
@@ -64,4 +65,18 @@ def test_without_healerd_layer_3_is_named(tmp_path: Path, tools: Mapping[str, Pa
 
     assert done.returncode == 1
     assert "layer 3 did not hold" in done.stderr
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.timeout(60)
+def test_a_story_that_is_stopped_takes_its_sandbox_down(tmp_path: Path, tools: Mapping[str, Path]) -> None:
+    command = [sys.executable, str(SELFHEAL), "demo", "run", "--layer", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(tmp_path)) as story:
+        assert story.stdout is not None
+        for line in story.stdout:
+            if "is ready after" in line:
+                story.terminate()
+        story.wait(30)
+
+    assert story.returncode == 130
     assert left_behind(tmp_path) == []
