@@ -131,18 +131,17 @@ def demo() -> None:
 @click.option(
     "--kubeconfig",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    envvar="KUBECONFIG",
-    required=True,
-    help="Cluster to use; KUBECONFIG by default.",
+    help="Cluster to use; the running sandbox by default, never a cluster that KUBECONFIG happens to name.",
 )
 @click.option("-n", "--namespace", default="demo", show_default=True, help="Where the application goes.")
-def install(kubeconfig: Path, namespace: str) -> None:
+def install(kubeconfig: Path | None, namespace: str) -> None:
     """Install the demo application, a visitor for it, and healerd."""
     from selfheal_cli.demo.install import install as install_charts
     from selfheal_cli.demo.stage import Stage
-    from selfheal_cli.demo.story import programs
+    from selfheal_cli.demo.story import programs, sandbox_kubeconfig
 
-    install_charts(Stage(kubeconfig, namespace, programs()), visitor=True)
+    found = programs()
+    install_charts(Stage(kubeconfig or sandbox_kubeconfig(found), namespace, found), visitor=True)
 
 
 @demo.command("run")

@@ -5,7 +5,7 @@ import signal
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,16 @@ def programs() -> dict[str, str]:
     return found
 
 
+def sandbox_kubeconfig(found: Mapping[str, str], name: str = "default") -> Path:
+    """The file that names a running sandbox.
+
+    Raises:
+        NotObserved: It does not run; the text says how to start it.
+    """
+    stage = Stage(Path(os.devnull), programs=found, quiet=True)
+    return Path(stage.run("selfheal-sandbox", "kubeconfig", "--name", name).stdout.strip())
+
+
 @contextmanager
 def sandbox(name: str, *, speed: float, quiet: bool = False) -> Iterator[Stage]:
     """A sandbox for the time of the block; it is taken down at the end whatever happens."""
@@ -72,7 +82,7 @@ def sandbox(name: str, *, speed: float, quiet: bool = False) -> Iterator[Stage]:
     with ended_by_signals():
         try:
             stage.show("selfheal-sandbox", "up", "--detach", "--name", name, "--speed", f"{speed:g}")
-            stage.kubeconfig = Path(stage.run("selfheal-sandbox", "kubeconfig", "--name", name).stdout.strip())
+            stage.kubeconfig = sandbox_kubeconfig(stage.programs, name)
             yield stage
         finally:
             stage.show("selfheal-sandbox", "down", "--name", name, "--forget", check=False)
