@@ -161,7 +161,7 @@ def install(kubeconfig: Path | None, namespace: str) -> None:
 )
 @click.option("--layer", "layers", type=int, multiple=True, help="Play only this layer; may be given several times.")
 def run_story(speed: float, healerd_replicas: int, layers: tuple[int, ...]) -> None:
-    """Play the story of the seven layers on a sandbox of its own, and take it down again."""
+    """Play the story of the layers that are built on a sandbox of its own, and take it down again."""
     from selfheal_cli.demo.story import tell
 
     tell(speed=speed, healerd_replicas=healerd_replicas, layers=layers)

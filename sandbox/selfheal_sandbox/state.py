@@ -108,7 +108,8 @@ class Folder:
             StateError: a sandbox of this name runs, or the folder cannot be made.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.path.parent.parent, self.path.parent, self.path):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
             descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

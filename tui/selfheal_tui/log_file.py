@@ -3,12 +3,24 @@
 import logging
 import os
 from collections.abc import Mapping
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import cast
 
 from selfheal_core.folders import state_folder
 
 LIMIT_BYTES = 1_000_000
+
+
+class PrivateLog(RotatingFileHandler):
+    """A bounded log that only its user may read, after a rotation too."""
+
+    def _open(self) -> TextIOWrapper:
+        def private(path: str, flags: int) -> int:
+            return os.open(path, flags, 0o600)
+
+        return cast(TextIOWrapper, open(self.baseFilename, self.mode, encoding="utf-8", opener=private))
 
 
 def log_path(environ: Mapping[str, str]) -> Path:
@@ -24,8 +36,7 @@ def log_to_file(environ: Mapping[str, str]) -> None:
     path = log_path(environ)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        handler: logging.Handler = RotatingFileHandler(path, maxBytes=LIMIT_BYTES, backupCount=1, delay=True)
+        handler: logging.Handler = PrivateLog(path, maxBytes=LIMIT_BYTES, backupCount=1)
         os.chmod(path, 0o600)
     except OSError:
         handler = logging.NullHandler()

@@ -50,31 +50,43 @@ def make_plan(application: Application, parameters: Mapping[str, str], now: floa
         return f"the history of release {track.release} is not known (are its Secrets readable?)"
     newest = revisions[0]
     targets = choose_target(revisions, newest.number, now)
+    _check_wish(track.release, revisions, targets, parameters)
     if not targets:
         return f"release {track.release} has no earlier revision that was carried out; the newest is {newest.number}"
     return _chosen(Plan(application, track, newest, targets, targets[0]), parameters, revisions)
 
 
-def _chosen(plan: Plan, parameters: Mapping[str, str], revisions: Sequence[Revision]) -> Plan | str:
-    """The plan with the revision that the operator named.
+def _check_wish(
+    release: str, revisions: Sequence[Revision], targets: Sequence[RollbackTarget], parameters: Mapping[str, str]
+) -> None:
+    """Refuse a revision that the release does not have.
 
     Raises:
-        BadUsage: It is no number, or the release has no such revision.
+        BadUsage: It is no number, or there is no such revision.
     """
     wish = parameters.get("revision")
     if wish is None:
-        return plan
-    possible = ", ".join(str(target.revision.number) for target in plan.targets)
+        return
+    possible = ", ".join(str(target.revision.number) for target in targets)
+    next_step = f"possible: {possible}" if possible else f"the newest is {revisions[0].number}, and none is before it"
     if not wish.isdecimal():
-        raise BadUsage(f"'{wish}' is no revision number", f"possible: {possible}")
+        raise BadUsage(f"'{wish}' is no revision number", next_step)
+    if int(wish) not in {revision.number for revision in revisions}:
+        raise BadUsage(f"release {release} has no revision {wish}", next_step)
+
+
+def _chosen(plan: Plan, parameters: Mapping[str, str], revisions: Sequence[Revision]) -> Plan | str:
+    """The plan with the revision that the operator named, or why it can't be that one."""
+    wish = parameters.get("revision")
+    if wish is None:
+        return plan
     for target in plan.targets:
         if target.revision.number == int(wish):
             return Plan(plan.application, plan.track, plan.newest, plan.targets, target)
-    known = next((revision for revision in revisions if revision.number == int(wish)), None)
-    if known is None:
-        raise BadUsage(f"release {plan.track.release} has no revision {wish}", f"possible: {possible}")
+    known = next(revision for revision in revisions if revision.number == int(wish))
     if known.number == plan.newest.number:
         return f"revision {wish} is the newest one already"
+    possible = ", ".join(str(target.revision.number) for target in plan.targets)
     return f"revision {wish} is {known.status}: it was never carried out completely; possible: {possible}"
 
 
