@@ -22,7 +22,7 @@ COUNTED = ("rolling out", "degraded", "scaling", "canary")
 """States of which the next question is how far; of all others it is how long."""
 FIGURE_LIMIT = 5
 """Characters of a detail that is a figure (``2/3``); longer ones are reasons and belong into sentences."""
-FRESH_SECONDS = 60.0
+FRESH_SECONDS = 75.0
 """Up to this age a live source counts as current; the API server sends a bookmark about once a minute."""
 
 
@@ -151,13 +151,13 @@ def _fine(seconds: float) -> str:
 
 
 def controller(status: ControllerStatus) -> str:
-    """What is known of healerd: ``healerd 0.3.1 2/2 ready``, ``no healerd``."""
+    """What is known of healerd: ``healerd 0.3.1 2/2 ready``, ``no healerd``, ``healerd 0.3.1 scaled to 0``."""
     if status.present is None:
         return "healerd unknown"
     if not status.present:
         return "no healerd"
     name = f"healerd {status.version}" if status.version else "healerd"
-    return f"{name} {ready(status.ready, status.desired)} ready"
+    return f"{name} {ready(status.ready, status.desired)} ready" if status.desired else f"{name} scaled to 0"
 
 
 def known_good(revision: Revision) -> str:

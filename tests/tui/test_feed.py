@@ -246,6 +246,7 @@ async def test_the_only_pods_error_is_raised() -> None:
         ("", ""),
         ("starting\nKeyError: 'DB_URL'\n\n", "KeyError: 'DB_URL'"),
         ('{"event": "crash", "level": "error"}', "crash"),
+        ('{"ts": 1, "event": "request", "route": "/pay", "status": 500}', "request route=/pay status=500"),
         ('{"event": "boom", "exception": "Traceback\\n  x\\nValueError: no"}', "ValueError: no"),
         ("{not json", "{not json"),
         ('{"a": 1}', '{"a": 1}'),

@@ -114,7 +114,12 @@ class Actions:
 
     def explain(self) -> None:
         """What healerd did about the selection."""
-        self._about_events("healerd and", _explained)
+        from selfheal_tui.present.describe import explain_lines
+
+        session = self._session
+        self._about_events(
+            "healerd and", lambda name, events, now: explain_lines(name, events, session.snapshot.controller, now)
+        )
 
     def events(self) -> None:
         """Events about the selection."""
@@ -242,12 +247,6 @@ def _target(pod: PodRow) -> Target:
 def _application_target(app: Application | None) -> Target:
     assert app is not None
     return Target("application", app.key.namespace, app.key.name, app.key.name)
-
-
-def _explained(name: str, events: list[Event], now: float) -> list[Line]:
-    from selfheal_tui.present.describe import explain_lines
-
-    return explain_lines(name, events, now)
 
 
 SIMPLE_ACTIONS: Mapping[str, Callable[[Actions, View], None]] = {

@@ -301,7 +301,8 @@ class SelfhealApp(App[None], inherit_bindings=False):
         for operation in running:
             self.spawn(operation.cancel())
         names = ", ".join(f"{operation.dialog.verb.title} {operation.target.name}" for operation in running)
-        self.session.say(f"Asked to stop: {names}." if running else "Nothing is pending.", "warn" if running else "dim")
+        asked = f"Asked to stop: {names}. A write under way ends first."
+        self.session.say(asked if running else "Nothing is pending.", "warn" if running else "dim")
 
     # Reading
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from selfheal_core.domain.objects import Uid
 from selfheal_core.domain.snapshot import Application, PodRow, Snapshot, Source
+from selfheal_core.observe.sources import CONTROLLER
 from selfheal_core.ops.operation import Target
 from selfheal_tui.commands import Command, all_commands
 from selfheal_tui.feed import Feed
@@ -115,6 +116,12 @@ class Session:
     def source(self, tab: Tab) -> Source | None:
         """The stream of a tab that is worst off; None before anything is known."""
         return worst_source(self.sources(tab))
+
+    @property
+    def unanswered(self) -> str:
+        """Why the API server did not answer the question that is put to it every few seconds; "" if it did."""
+        asked = self.snapshot.sources.get(CONTROLLER)
+        return (asked.reason or asked.condition) if asked is not None and asked.condition == "lost" else ""
 
     def is_stale(self, tab: Tab) -> bool:
         """Whether a tab shows data that is no longer live."""

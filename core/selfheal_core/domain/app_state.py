@@ -4,8 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from selfheal_core.domain.snapshot import Application, AppState, Autoscaler, PodRow, PodState, Severity, Track
+from selfheal_core.domain.snapshot import (
+    Application,
+    AppState,
+    Autoscaler,
+    ErrorRate,
+    PodRow,
+    PodState,
+    Severity,
+    Track,
+)
 from selfheal_core.domain.tracks import CANARY
+
+FAILING_RATIO = 0.1
+"""An application that fails more than one request in ten is not healthy, however ready its pods are."""
+FAILING_REQUESTS = 20.0
+"""With fewer requests than this in the window a ratio says little."""
 
 
 class Verdict(NamedTuple):
@@ -38,6 +52,7 @@ class Facts:
     autoscaler: Autoscaler | None
     changed_at: float | None
     pods_known: bool
+    errors: ErrorRate | None = None
 
     def of(self, *states: PodState) -> list[PodRow]:
         """Pods in one of these states, the longest in it first."""
@@ -74,7 +89,7 @@ def _no_data(facts: Facts) -> Verdict | None:
 
 
 def _nothing_wanted(facts: Facts) -> Verdict | None:
-    if facts.desired == 0 and not facts.rows:
+    if facts.desired == 0 and all(row.state == "terminating" for row in facts.rows):
         return Verdict("down", "info", "0/0", "it is scaled to 0 replicas: nothing is meant to run", None)
     return None
 
@@ -192,6 +207,17 @@ def _degraded(facts: Facts) -> Verdict | None:
     )
 
 
+def _failing(facts: Facts) -> Verdict | None:
+    """All pods are ready, and requests fail all the same."""
+    errors = facts.errors
+    if errors is None or errors.ratio is None or errors.ratio <= FAILING_RATIO:
+        return None
+    if (errors.requests_per_second or 0.0) * errors.window_seconds < FAILING_REQUESTS:
+        return None
+    reason = f"{errors.ratio:.0%} of its requests fail, though {facts.count} pods are ready"
+    return Verdict("degraded", "warn", "", reason, None)
+
+
 RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
     _no_data,
     _nothing_wanted,
@@ -204,6 +230,7 @@ RULES: tuple[Callable[[Facts], Verdict | None], ...] = (
     _canary,
     _scaling,
     _degraded,
+    _failing,
 )
 """The first rule that has something to say decides; if none has, the application is healthy."""
 
@@ -234,10 +261,16 @@ def _pods_say(rows: Sequence[PodRow], facts: Facts) -> str:
 
 
 def continued_since(verdict: Verdict, previous: Application | None, now: float) -> float | None:
-    """When the state began: kept while the word stays the same, else as the pods tell, else now if we saw it change."""
+    """When the state began: kept while the word stays the same, else as the pods tell, else now if we saw it change.
+
+    Pods that were ready all along do not tell when trouble of another kind ended: healthy is never older than that.
+    """
     if previous is None:
         return verdict.since
     if previous.state == verdict.state:
         known = [since for since in (previous.since, verdict.since) if since is not None]
-        return min(known, default=None) if verdict.state != "healthy" else verdict.since or previous.since
-    return now if verdict.since is None else verdict.since
+        return (max if verdict.state == "healthy" else min)(known, default=None)
+    if verdict.since is None:
+        return now
+    older = verdict.state == "healthy" and previous.since is not None and verdict.since < previous.since
+    return now if older else verdict.since

@@ -99,6 +99,7 @@ def build_application(parts: Parts, previous: Application | None, now: float) ->
             autoscaler=parts.autoscaler,
             changed_at=change.at,
             pods_known=parts.pods_known,
+            errors=parts.errors,
         )
     )
     return Application(

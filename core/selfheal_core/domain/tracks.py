@@ -136,12 +136,19 @@ def _revision(workload: Workload, revisions: Sequence[Revision]) -> tuple[int | 
 
 
 def with_inherited_health(revisions: Sequence[Revision], tracks: Sequence[Track]) -> tuple[Revision, ...]:
-    """Let a revision that put an older manifest back have what was observed of that older one."""
+    """Let a revision that put an older manifest back have what was observed of that older one.
+
+    While Helm puts another revision in place the manifest that runs may be that one's, so that nothing is inherited.
+    """
+    under_way = {
+        (revision.release, revision.number) for revision in revisions if revision.status.startswith("pending-")
+    }
     known = {(revision.release, revision.number): revision for revision in revisions}
     older = {
         (track.release, track.revision): known.get((track.release, track.manifest_revision or 0))
         for track in tracks
         if track.manifest_revision != track.revision
+        and not any(release == track.release and number > (track.revision or 0) for release, number in under_way)
     }
     return tuple(_inherited(revision, older.get((revision.release, revision.number))) for revision in revisions)
 

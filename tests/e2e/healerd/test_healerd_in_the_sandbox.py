@@ -52,18 +52,18 @@ def restarts(pod: dict[str, Any]) -> int:
     return sum(status["restartCount"] for status in pod["status"].get("containerStatuses", []))
 
 
-def crash_until_gone(cluster: SandboxProcess, name: str, times: int) -> None:
-    """Crash a pod a number of times, each time once it runs again."""
-    for number in range(times):
+def runs_after(cluster: SandboxProcess, name: str, crashes: int) -> bool:
+    """Whether a pod has restarted that often and is ready again: until then a request may find nobody."""
+    pod = next((one for one in pods(cluster) if one["metadata"]["name"] == name), None)
+    assert pod is not None, f"{name} is gone after {crashes} crashes"
+    return restarts(pod) >= crashes and bool(pod["status"]["containerStatuses"][0]["ready"])
 
-        def runs_again(number: int = number) -> bool:
-            pod = next((one for one in pods(cluster) if one["metadata"]["name"] == name), None)
-            assert pod is not None
-            return restarts(pod) >= number and pod["status"]["containerStatuses"][0]["ready"]
 
-        until(runs_again, 30, f"{name} runs after {number} crashes")
-        url = f"/api/v1/namespaces/shop/pods/{name}:8080/proxy/crash"
-        cluster.kubectl("create", "--raw", url, "-f", "-", stdin="{}")
+def crash(cluster: SandboxProcess, name: str, *, crashes_before: int) -> None:
+    """Crash a pod once it runs again after the crashes before."""
+    until(lambda: runs_after(cluster, name, crashes_before), 30, f"{name} runs after {crashes_before} crashes")
+    url = f"/api/v1/namespaces/shop/pods/{name}:8080/proxy/crash"
+    cluster.kubectl("create", "--raw", url, "-f", "-", stdin="{}")
 
 
 def events(cluster: SandboxProcess, reason: str) -> list[dict[str, Any]]:
@@ -88,13 +88,12 @@ def test_records_that_a_revision_was_healthy(cluster: SandboxProcess) -> None:
 
 def test_leaves_three_restarts_alone_and_replaces_the_pod_at_the_fourth(cluster: SandboxProcess) -> None:
     victim = pods(cluster)[0]["metadata"]
-    crash_until_gone(cluster, victim["name"], 3)
-    until(lambda: all(one["status"]["containerStatuses"][0]["ready"] for one in pods(cluster)), 30, "third restart")
-    assert any(pod["metadata"]["uid"] == victim["uid"] for pod in pods(cluster))
+    for number in range(3):
+        crash(cluster, victim["name"], crashes_before=number)
+    until(lambda: runs_after(cluster, victim["name"], 3), 30, "it runs after its third restart")
     assert events(cluster, "SelfhealEvicted") == []
 
-    url = f"/api/v1/namespaces/shop/pods/{victim['name']}:8080/proxy/crash"
-    cluster.kubectl("create", "--raw", url, "-f", "-", stdin="{}")
+    crash(cluster, victim["name"], crashes_before=3)
 
     until(lambda: all(pod["metadata"]["uid"] != victim["uid"] for pod in pods(cluster)), 30, "the pod is replaced")
     until(lambda: len([p for p in pods(cluster) if p["status"]["phase"] == "Running"]) == 2, 30, "two pods run")

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from selfheal_core.domain.applications import Parts, build_application
-from selfheal_core.domain.snapshot import Application, AppState, Autoscaler, PodRow, Severity
+from selfheal_core.domain.snapshot import Application, AppState, Autoscaler, ErrorRate, PodRow, Severity
 from selfheal_core.domain.tracks import RunningWorkload
 from tests.unit.domain.builders import APP, NOW, condition, crashing, deployment, replica_set, revision, row
 
@@ -298,6 +299,31 @@ def test_healthy_since_the_last_pod_became_ready() -> None:
     assert build([row("1", since=NOW - 500), row("2", since=NOW - 90)], deployment()).since == NOW - 90
 
 
+def test_healthy_is_never_older_than_the_trouble_before_it() -> None:
+    old = [row("1", since=NOW - 500), row("2", since=NOW - 500)]
+    trouble = build([*old, msgspec.structs.replace(broken("3", "image error"), since=NOW - 30)], deployment())
+    healed = build(old, deployment(), previous=trouble, now=NOW)
+    assert (trouble.state, healed.state, healed.since) == ("image error", "healthy", NOW)
+    assert build(old, deployment(), previous=healed, now=NOW + 60).since == NOW
+
+
+@pytest.mark.parametrize(
+    ("ratio", "rate", "state"), [(0.4, 4.0, "degraded"), (0.05, 4.0, "healthy"), (0.4, 0.1, "healthy")]
+)
+def test_ready_pods_whose_requests_fail_are_not_healthy(ratio: float, rate: float, state: AppState) -> None:
+    errors = ErrorRate(ratio, rate, None, 60.0, NOW, "own scrape")
+    parts = Parts(APP, [row("1"), row("2")], [deployment()], errors=errors)
+    found = build_application(parts, build([row("1"), row("2")], deployment()), NOW)
+    assert found.state == state
+    assert ("40% of its requests fail, though 2/2 pods are ready" in found.reason) == (state == "degraded")
+    assert state == "healthy" or found.since == NOW
+
+
+def test_scaled_to_0_is_not_healthy_while_its_last_pods_stop() -> None:
+    found = build([row("1", state="terminating")], deployment(replicas=0, ready=0, updated=0))
+    assert (found.state, found.severity, found.detail) == ("down", "info", "0/0")
+
+
 def test_ready_counts_pods_that_take_traffic() -> None:
     going = row("3", state="terminating")
     found = build([row("1"), crashing("2", ready_containers=1), going], deployment())
@@ -376,6 +402,13 @@ def test_after_a_rollback_the_newest_deployed_revision_runs_the_older_manifest_a
     assert stable is not None
     assert (stable.revision, stable.manifest_revision, stable.revision_inferred) == (3, 1, False)
     assert [(each.number, each.known_good) for each in found.revisions] == [(3, True), (2, None), (1, True)]
+
+
+def test_nothing_is_inherited_from_the_manifest_that_helm_is_just_putting_in_place() -> None:
+    bad = replace(revision(2, "superseded"), known_good=False)
+    revisions = [revision(1, "superseded"), bad, revision(3, "deployed"), revision(4, "pending-rollback")]
+    parts = Parts(APP, [row("1")], [deployment(release="app-a", revision=2)], revisions=revisions)
+    assert [each.known_good for each in build_application(parts, None, NOW).revisions] == [None, None, False, None]
 
 
 def test_a_failed_upgrade_runs_although_it_is_deployed_nowhere() -> None:

@@ -189,7 +189,9 @@ def tick(dialog: Dialog) -> tuple[Dialog, Wish]:
 
 def _press_while_running(dialog: Dialog, _key: str, character: str | None) -> tuple[Dialog, Wish]:
     if character == "z":
-        return replace(dialog, notice="Asked to stop before its next write."), "cancel run"
+        return replace(
+            dialog, notice="Asked to stop before its next write; a write under way ends first."
+        ), "cancel run"
     return replace(dialog, notice="It is running: z asks it to stop, esc leaves it running and goes back."), "none"
 
 
@@ -343,7 +345,12 @@ def _go_on(dialog: Dialog, preview: Preview) -> Line:
 
 def headline(dialog: Dialog) -> str:
     """Title of the dialog's frame."""
-    return printable(dialog.preview.title if dialog.preview else dialog.verb.title.capitalize(), limit=120)
+    preview = dialog.preview
+    if preview is None:
+        return dialog.verb.title.capitalize()
+    if preview.refusal and not preview.lines:
+        return printable(f"{dialog.verb.title.capitalize()} {preview.target.name}", limit=120)
+    return printable(preview.title, limit=120)
 
 
 def summary(dialog: Dialog) -> str:

@@ -7,9 +7,9 @@ import msgspec
 from selfheal_cli import words
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Container, ContainerStatus, Event, Pod, Terminated
-from selfheal_core.domain.snapshot import Application, PodRow, Track
+from selfheal_core.domain.snapshot import Application, ControllerStatus, PodRow, Track
 from selfheal_core.domain.times import parse_time
-from selfheal_tui.present.detail import event_time, healer_events
+from selfheal_tui.present.detail import event_time, healer_absence, healer_events
 from selfheal_tui.present.glyphs import TONE_OF_SEVERITY, Glyphs
 from selfheal_tui.present.spans import BLANK, Line, Span, line
 
@@ -199,7 +199,7 @@ def event_lines(events: Iterable[Event], now: float, glyphs: Glyphs) -> list[Lin
     return lines
 
 
-def explain_lines(name: str, events: Iterable[Event], now: float) -> list[Line]:
+def explain_lines(name: str, events: Iterable[Event], controller: ControllerStatus, now: float) -> list[Line]:
     """What healerd did or refused to do about something, newest first."""
     ours = healer_events(tuple(events))
     lines = [line("What healerd did or held back about ", Span(printable(name), "title"), ", newest first."), BLANK]
@@ -211,9 +211,10 @@ def explain_lines(name: str, events: Iterable[Event], now: float) -> list[Line]:
         lines.append(
             line(Span(f"{when}  ", "dim"), Span(verb, "title"), f"  {printable(words.sentence(event.message))}")
         )
+    absence = healer_absence(controller)
     if not ours:
-        lines += [
-            line("Nothing in the last hour."),
-            line(Span("It acts once a container has restarted more than 3 times, and says so in an Event.", "dim")),
-        ]
+        rule = "It acts once a container has restarted more than 3 times, and says so in an Event."
+        lines += [line("Nothing in the last hour."), line(Span(rule, "dim"))]
+    if absence:
+        lines += [BLANK, line(Span(f"Now: healerd is {absence}.", "warn"))]
     return lines

@@ -4,6 +4,7 @@ What is broken and since when; what it says itself; what changed before; what th
 safe next step.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from selfheal_cli import words
@@ -11,14 +12,27 @@ from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Event
 from selfheal_core.domain.snapshot import Application, ControllerStatus, PodRow
 from selfheal_core.domain.times import parse_time
+from selfheal_core.domain.words import counted
+from selfheal_tui.present.applications import BUDGET_RATIO
 from selfheal_tui.present.glyphs import TONE_OF_SEVERITY, Glyphs, plain
 from selfheal_tui.present.history import RevisionRow
-from selfheal_tui.present.next_step import NextStep, changed_just_before, next_step, release_change
+from selfheal_tui.present.next_step import (
+    PENDING,
+    NextStep,
+    changed_just_before,
+    next_step,
+    release_change,
+    restarted_lately,
+)
 from selfheal_tui.present.spans import Line, Span, line
 
 HEALER = "healerd"
 EVIDENCE_LIMIT = 200
 HEALER_EVENTS_SHOWN = 2
+PROBED = frozenset({"unready", "degraded", "down"})
+"""States for which the last thing that a probe said is evidence; the others' reasons quote it already."""
+PROBE_SLACK_SECONDS = 60.0
+"""A pod becomes unready after several probes failed; the event of the first one is that much older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +52,12 @@ def application_detail(app: Application, facts: DetailFacts, glyphs: Glyphs) -> 
     """The five answers for an application, one line each, unwrapped."""
     answers = [
         _what_is_broken(app, facts.now),
-        _what_it_says(facts.last_words),
+        _what_it_says(
+            facts.last_words
+            or (probe_words(app.events, app.since) if app.state in PROBED and app.severity != "info" else "")
+        ),
         _what_changed(app, facts.now, glyphs),
-        *_what_the_platform_did(app.events, facts, app.severity != "ok"),
+        *_what_the_platform_did(app.events, facts, app.severity in ("warn", "bad")),
         step_line(next_step(app, facts.now)),
     ]
     return [tuple(Span(plain(s.text, glyphs), s.tone) for s in answer) for answer in answers if answer]
@@ -49,11 +66,33 @@ def application_detail(app: Application, facts: DetailFacts, glyphs: Glyphs) -> 
 def _what_is_broken(app: Application, now: float) -> Line:
     if app.severity == "ok":
         since = f" since {words.clock(app.since)} ({words.length(now - app.since)})" if app.since else ""
-        return line(Span("Healthy" if app.state == "healthy" else app.state.capitalize(), "ok"), f"{since}.")
+        return line(Span(app.state.capitalize(), "ok"), f"{since}.{_restarted(app, now)}{_failing(app)}")
     tone = TONE_OF_SEVERITY[app.severity]
     since = f" since {words.clock(app.since)} ({words.length(now - app.since)})" if app.since else ""
     reason = f" {printable(words.sentence(app.reason))}" if app.reason else ""
     return line(Span(f"{app.state.capitalize()}{since}.", tone), reason)
+
+
+def _restarted(app: Application, now: float) -> str:
+    """Restarts that are over: the word healthy alone would hide them."""
+    if app.last_restart_at is None or not restarted_lately(app, now):
+        return ""
+    return f" {counted(app.restarts, 'restart')}, the last one {words.age(app.last_restart_at, now)} ago."
+
+
+def _failing(app: Application) -> str:
+    """Requests that fail although the pods are ready."""
+    ratio = app.errors.ratio if app.errors else None
+    return f" {words.ratio(ratio)} of its requests fail." if ratio is not None and ratio > BUDGET_RATIO else ""
+
+
+def probe_words(events: Iterable[Event], since: float | None) -> str:
+    """What the newest failed probe said, "" if none failed since then."""
+    failed = [event for event in events if event.reason == "Unhealthy"]
+    newest = max(failed, key=event_time, default=None)
+    if newest is None or event_time(newest) < (since or 0.0) - PROBE_SLACK_SECONDS:
+        return ""
+    return newest.message
 
 
 def _what_it_says(last_words: str) -> Line:
@@ -69,6 +108,8 @@ def _what_changed(app: Application, now: float, glyphs: Glyphs) -> Line:
     deployed = change.current.deployed_at
     number = change.current.number
     numbers = f"{change.before.number} {glyphs.arrow} {number}" if change.before else f"{number}"
+    if change.current.status in PENDING:
+        numbers += f" ({change.current.status})"
     images = _images(change.before.image if change.before else "", change.current.image, glyphs)
     when = f"{words.clock(deployed)} ({words.age(deployed, now)} ago)"
     label = "Before it: " if app.severity != "ok" and changed_just_before(app, change) else "Last change: "
@@ -102,6 +143,16 @@ def healer_events(events: tuple[Event, ...]) -> list[Event]:
     return sorted(ours, key=event_time, reverse=True)
 
 
+def healer_absence(controller: ControllerStatus) -> str:
+    """Why healerd does nothing at all: ``not installed here``, ``not running (0/1 ready)``; "" if it is at work."""
+    if controller.present is False:
+        return "not installed here"
+    if controller.present and not controller.ready:
+        figure = f"{controller.ready}/{controller.desired} ready" if controller.desired else "scaled to 0"
+        return f"not running ({figure})"
+    return ""
+
+
 def _what_the_platform_did(events: tuple[Event, ...], facts: DetailFacts, troubled: bool) -> list[Line]:
     ours = healer_events(events)[:HEALER_EVENTS_SHOWN]
     if ours:
@@ -111,8 +162,9 @@ def _what_the_platform_did(events: tuple[Event, ...], facts: DetailFacts, troubl
         ]
     if not troubled:
         return []
-    if facts.controller.present is False:
-        return [line(Span("healerd: ", "dim"), "not installed here; nothing heals this by itself.")]
+    absence = healer_absence(facts.controller)
+    if absence:
+        return [line(Span("healerd: ", "dim"), f"{absence}; nothing heals this by itself.")]
     return [line(Span("healerd: ", "dim"), "has done nothing about it so far.")]
 
 
@@ -136,6 +188,8 @@ def pod_detail(pod: PodRow, app: Application | None, facts: DetailFacts, glyphs:
     ]
     if app is not None:
         events = tuple(event for event in app.events if event.involved_object.uid == pod.uid)
+        if pod.state == "unready" and not facts.last_words:
+            lines.append(_what_it_says(probe_words(events, pod.since)))
         lines += _what_the_platform_did(events, facts, False)
     return [tuple(Span(plain(s.text, glyphs), s.tone) for s in answer) for answer in lines if answer]
 

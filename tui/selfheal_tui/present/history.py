@@ -21,7 +21,7 @@ COLUMNS = (
     Column("revision", "REV", 4, align="right"),
     Column("status", "STATUS", 16),
     Column("age", "AGE", 4, align="right"),
-    Column("good", "HEALTHY", 28, gives_way=2),
+    Column("good", "HEALTHY", 29, gives_way=2),
     Column("image", "IMAGE", 24, gives_way=5, cut="middle"),
 )
 

@@ -68,9 +68,11 @@ TIME_KEYS = ("timestamp", "time", "ts", "@timestamp")
 
 
 def last_line(text: str) -> str:
-    """The last line of a log that says something; of a JSON line its error, else its message."""
+    """The last line of a log that says something; of a JSON line its error, else its message and what belongs to it."""
     row = last_row(text)
-    said = _first(_json_fields(row), (*FAULT_KEYS, *MESSAGE_KEYS))
+    fields = _json_fields(row)
+    message = _first(fields, MESSAGE_KEYS)
+    said = _first(fields, FAULT_KEYS) or (" ".join([message, *_other_fields(fields)]) if message else "")
     return last_row(said) or row
 
 
@@ -129,10 +131,15 @@ def readable(text: str) -> str:
     if not message:
         return text
     level = _first(fields, LEVEL_KEYS)
-    told = {*MESSAGE_KEYS, *LEVEL_KEYS, *FAULT_KEYS, *TIME_KEYS}
-    rest = [f"{key}={value}" for key, value in fields.items() if key not in told]
     fault = [last_row(str(fields[key])) for key in FAULT_KEYS if fields.get(key)]
-    return printable(" ".join(filter(None, (level.upper(), message, *fault, *rest))), limit=LINE_LIMIT)
+    told = filter(None, (level.upper(), message, *fault, *_other_fields(fields)))
+    return printable(" ".join(told), limit=LINE_LIMIT)
+
+
+def _other_fields(fields: dict[str, object]) -> list[str]:
+    """What a JSON line tells beside time, level, message and error, as ``key=value``."""
+    told = {*MESSAGE_KEYS, *LEVEL_KEYS, *FAULT_KEYS, *TIME_KEYS}
+    return [f"{key}={value}" for key, value in fields.items() if key not in told]
 
 
 _LEVELS: tuple[tuple[Literal["bad", "warn"], tuple[str, ...]], ...] = (

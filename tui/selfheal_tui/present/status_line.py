@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from selfheal_cli import words
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.snapshot import ControllerStatus, Source, SourceCondition
+from selfheal_core.domain.times import ago
 from selfheal_tui.navigation import TABS, Tab
 from selfheal_tui.present.glyphs import SEVERITY_OF_SOURCE, TONE_OF_SEVERITY, Glyphs, cut_end, cut_middle
 from selfheal_tui.present.spans import Line, Span, line, width_of
 
 _WORST: dict[SourceCondition, int] = {"lost": 0, "forbidden": 1, "stale": 2, "connecting": 3, "absent": 4, "live": 5}
+QUIET_SECONDS = 15.0
+"""A watch may be quiet for longer than this; a question without an answer beside it means that nobody is there."""
 LEFT_CELLS = 26
 """Cells that stay for where we are and whether we may write."""
 MAIN_SOURCES: dict[Tab, tuple[str, ...]] = {
@@ -28,6 +31,7 @@ class StatusFacts:
     Attributes:
         source: The stream of this screen that is worst off.
         all_alike: Whether all streams of this screen are in the same condition, so that it needs no name.
+        unanswered: Why the newest question to the API server got no answer; "" if it got one.
     """
 
     context: str
@@ -36,6 +40,7 @@ class StatusFacts:
     controller: ControllerStatus
     source: Source | None
     all_alike: bool = True
+    unanswered: str = ""
 
 
 def worst_source(sources: Iterable[Source]) -> Source | None:
@@ -64,7 +69,8 @@ def status_line(facts: StatusFacts, now: float, glyphs: Glyphs, width: int) -> L
 def _healer(status: ControllerStatus, room: int) -> Span:
     text = printable(words.controller(status))
     healthy = status.present and status.ready >= max(1, status.desired)
-    forms = (text, text.replace(" ready", ""), "healerd" if healthy else text.split(" ")[0])
+    counted = f"healerd {words.ready(status.ready, status.desired)}" if status.present else text
+    forms = (text, text.replace(" ready", ""), "healerd" if healthy else counted)
     fitting = next((form for form in forms if len(form) <= room), "")
     return Span(fitting, "dim" if healthy or status.present is None else "warn")
 
@@ -73,6 +79,10 @@ def _source_words(facts: StatusFacts, now: float, glyphs: Glyphs, room: int) -> 
     source = facts.source
     if source is None:
         return line(Span(f"{glyphs.info} connecting", "info"))
+    age = now - source.fresh_at if source.condition == "live" and source.fresh_at is not None else 0.0
+    if age > (QUIET_SECONDS if facts.unanswered else words.FRESH_SECONDS):
+        why = f" ({words.short_reason(facts.unanswered)})" if facts.unanswered else ""
+        return line(Span(cut_end(f"{glyphs.warn} silent {ago(age)}{why}", room, glyphs.ellipsis), "warn"))
     severity = SEVERITY_OF_SOURCE[source.condition]
     name = "" if source.condition == "live" or facts.all_alike else f"{source.name} "
     text = f"{glyphs.of(severity)} {name}{printable(words.source_state(source, now, brief=True))}"

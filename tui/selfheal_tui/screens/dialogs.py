@@ -286,8 +286,8 @@ class LeaveDialog(Overlay):
         lines: list[Line] = []
         for dialog in running:
             name = dialog.preview.target.name if dialog.preview else ""
-            what = f"{dialog.verb.title} of {printable(name)} runs in this console"
-            lines += wrap(line(f"{what}; leaving stops it before its next write."), width)
+            what = f"{dialog.verb.title.capitalize()} {printable(name)} runs in this console and ends with it"
+            lines += wrap(line(f"{what}: what was sent stays, and may be left half done."), width)
         keys = line(Span("[ Stay ]", "title"), Span("  enter or esc", "dim"), "    ", Span("y", "key"), " leave")
         return "Leave?", [*lines, BLANK, keys]
 

@@ -150,6 +150,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             read_only=where.read_only,
             controller=session.snapshot.controller,
             source=session.source(self.tab),
+            unanswered=session.unanswered,
             all_alike=len({source.condition for source in session.sources(self.tab)}) < 2,
         )
         self.status.show([status_line(facts, session.clock(), session.glyphs, width)])

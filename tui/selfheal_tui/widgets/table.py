@@ -124,7 +124,10 @@ class RowTable(Widget, Generic[Key, Row]):
         self._dimmed = dimmed
 
     def _reordered(self) -> None:
-        """Find the cursor's row again and keep it at the same height of the screen."""
+        """Find the cursor's row again and keep it at the same height of the screen.
+
+        Where the first row was in sight it stays in sight as long as the cursor does: the worst rows come first.
+        """
         position = self.order.position(self._cursor) if self.touched else 0
         count = len(self.order)
         if position is None:
@@ -132,7 +135,8 @@ class RowTable(Widget, Generic[Key, Row]):
         height = self._at - self._top
         self._at = max(0, min(position, count - 1))
         self._cursor = self.order.keys[self._at] if count else None
-        self._top = max(0, min(self._at - height, count - self.page))
+        wanted = self._at - height if self._top else self._at - self.page + 1
+        self._top = max(0, min(wanted, count - self.page))
         self._lay_out()
         self.refresh()
 
@@ -170,7 +174,7 @@ class RowTable(Widget, Generic[Key, Row]):
 
     def on_resize(self) -> None:
         """Fit the columns to the new width and keep the cursor on the screen."""
-        self._top = max(min(self._top, self._at), self._at - self.page + 1, 0)
+        self._top = max(0, min(self._top, self._at, len(self.order) - self.page), self._at - self.page + 1)
         self._lay_out()
         self.refresh()
 
