@@ -61,6 +61,7 @@ class World:
         sandbox: Whether this is an embedded cluster for practice.
         read_only: Then a preview asks the server for no dry run either.
         verify_seconds: How long recovery is waited for.
+        steady_seconds: How long it has to last before it is called one.
     """
 
     client: KubernetesClient
@@ -71,6 +72,7 @@ class World:
     sandbox: bool
     read_only: bool
     verify_seconds: float
+    steady_seconds: float
 
     def application(self, target: Target) -> Application | None:
         """The target's application as it is now."""

@@ -66,6 +66,7 @@ class Operations:
         sandbox: True in an embedded cluster, where killing one pod costs one letter instead of a typed name.
         stale_seconds: Data older than this is not acted on.
         verify_seconds: How long recovery is waited for.
+        steady_seconds: How long it has to last before it is called one: a pod that crashes again is ready for a moment.
     """
 
     def __init__(
@@ -82,8 +83,9 @@ class Operations:
         sandbox: bool = False,
         stale_seconds: float = STALE_SECONDS,
         verify_seconds: float = 300.0,
+        steady_seconds: float = 10.0,
     ) -> None:
-        self._world = World(client, helm, observer, clock, context, sandbox, read_only, verify_seconds)
+        self._world = World(client, helm, observer, clock, context, sandbox, read_only, verify_seconds, steady_seconds)
         self._journal = journal
         self._who = who
         self._stale_seconds = stale_seconds

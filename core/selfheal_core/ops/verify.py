@@ -31,7 +31,7 @@ Goal = Callable[[Snapshot], Look]
 async def verify(
     world: World, control: Control, goal: Goal, *, started_at: float, next_step: str
 ) -> AsyncGenerator[Step, None]:
-    """Look until the goal is reached or time is up; the last step is final.
+    """Look until the goal is reached and lasts, or time is up; the last step is final.
 
     Args:
         world: Whose observer is asked.
@@ -42,22 +42,26 @@ async def verify(
     """
     deadline = world.clock() + world.verify_seconds
     said = ""
+    held_since: float | None = None
     while True:
         look = _looked(world, goal)
         now = world.clock()
-        if look.done:
+        held_since = (held_since or now) if look.done else None
+        if held_since is not None and now - held_since >= world.steady_seconds:
             yield Step("recovered", f"RECOVERED in {duration(now - started_at)}: {look.text}")
             return
         if control.stopping:
             yield Step("cancelled", f"{control.stopping}; what was sent stays: {look.text}", next_step)
             return
-        if now >= deadline:
+        if now >= deadline and held_since is None:
             yield Step("not verified", f"NOT VERIFIED after {duration(now - started_at)}: {look.text}", next_step)
             return
-        if look.text != said:
-            said = look.text
-            yield Step("verifying", look.text)
-        await _until_it_differs(world, control, goal, look, min(LOOK_SECONDS, deadline - now))
+        text = look.text if held_since is None else f"{look.text}; watching that it lasts"
+        if text != said:
+            said = text
+            yield Step("verifying", text)
+        due = deadline if held_since is None else held_since + world.steady_seconds
+        await _until_it_differs(world, control, goal, look, min(LOOK_SECONDS, due - now))
 
 
 def rollout_progress(application: Application, track: Track) -> str:
@@ -72,7 +76,7 @@ def settled(application: Application, track: Track) -> bool:
     if track.desired is None or not track.generation_observed or application.severity == "bad":
         return False
     complete = track.updated == track.desired and track.ready == track.desired and track.available == track.desired
-    return complete and application.state not in ("rolling out", "no data")
+    return complete and application.state not in ("rolling out", "pending", "no data")
 
 
 def _looked(world: World, goal: Goal) -> Look:

@@ -1,14 +1,11 @@
-"""Rows, application keys, tracks, budgets, advice: where a pod belongs and what follows."""
+"""Rows, application keys, tracks, budgets: where a pod belongs and what follows."""
 
 import pytest
 
-from selfheal_core.domain.advice import next_step
 from selfheal_core.domain.applications import (
-    Parts,
     application_key,
     autoscaler_of,
     budget_of,
-    build_application,
 )
 from selfheal_core.domain.controller_status import by_controller, controller_status, event_time, is_controller
 from selfheal_core.domain.diagnose import diagnose_pod
@@ -29,7 +26,7 @@ from selfheal_core.domain.objects import (
     WorkloadStatus,
 )
 from selfheal_core.domain.pod_rows import pod_row
-from selfheal_core.domain.snapshot import AppKey, OwnerKey, PodRow, Revision
+from selfheal_core.domain.snapshot import AppKey, OwnerKey, PodRow
 from selfheal_core.domain.tracks import RunningWorkload, build_track, track_name
 from tests.unit.domain.builders import (
     APP,
@@ -37,13 +34,10 @@ from tests.unit.domain.builders import (
     OWNER,
     at,
     container,
-    crashing,
     deployment,
     event,
     not_ready,
     pod,
-    revision,
-    row,
     run_ended,
 )
 
@@ -183,46 +177,3 @@ def test_an_events_time_is_its_newest() -> None:
     assert event_time(Event(first_timestamp=at(90), last_timestamp=at(30))) == NOW - 30
     assert event_time(Event(event_time=at(50))) == NOW - 50
     assert event_time(Event()) == 0
-
-
-def advised(rows: list[PodRow], ready: int, *revisions: Revision) -> tuple[str, str]:
-    parts = Parts(APP, rows, [deployment(ready=ready, release="app-a", revision=7)], revisions=revisions)
-    advice = next_step(build_application(parts, None, NOW), NOW)
-    return advice.verb, advice.text
-
-
-def test_advises_the_rollback_that_is_known_to_have_worked() -> None:
-    history = (revision(7, "deployed"), revision(6, known_good=True, healthy_seconds=259_200.0))
-    verb, text = advised([row("1"), crashing("2")], 1, *history)
-    assert verb == "rollback"
-    assert text == "roll back to revision 6, deployed 4h ago: known good, healthy for 3d"
-
-
-@pytest.mark.parametrize(
-    ("subject", "ready", "words"),
-    [
-        (row("2"), 2, "nothing to do"),
-        (
-            crashing("2"),
-            1,
-            "read the previous logs, and look at the last change (revision 6 -> 7); to go back there is only",
-        ),
-        (crashing("2", state="image error"), 1, "check the image's name"),
-        (crashing("2", state="config error"), 1, "check the ConfigMaps and Secrets"),
-        (crashing("2", state="pending"), 1, "describe the pending pod"),
-        (crashing("2", state="unready"), 1, "read the logs of the pods that are not ready"),
-    ],
-)
-def test_never_advises_a_change_that_nothing_speaks_for(subject: PodRow, ready: int, words: str) -> None:
-    verb, text = advised([row("1"), subject], ready, revision(7, "deployed"), revision(6))
-    assert verb == ""
-    assert words in text
-
-
-def test_advises_to_wait_while_something_is_under_way() -> None:
-    parts = Parts(APP, [row("1"), row("2")], [deployment(updated=1, total=3)])
-    assert next_step(build_application(parts, None, NOW), NOW).text.startswith("wait: 1 of 2 pods")
-    unknown = build_application(Parts(APP, [], [deployment()], pods_known=False), None, NOW)
-    assert next_step(unknown, NOW).text.startswith("wait for data")
-    idle = build_application(Parts(APP, [], [deployment(replicas=0)]), None, NOW)
-    assert "scaled to 0" in next_step(idle, NOW).text

@@ -135,6 +135,7 @@ class Console:
             "read_only": False,
             "context": "practice",
             "verify_seconds": 8.0,
+            "steady_seconds": 0.1,
             **options,
         }
         return Operations(self.cluster.client, find, self.observer, Journal(self.journal_path), **settings)

@@ -282,3 +282,15 @@ async def test_leaving_after_the_last_step_is_not_written_down_as_giving_up(
 
     assert progress.phase == "recovered"
     assert not any("given up" in entry.text for entry in console.journal())
+
+
+async def test_a_recovery_is_called_one_only_once_it_has_lasted(cluster: LiveCluster, console: Console) -> None:
+    cluster.deploy()
+    target = await console.pod_target()
+    operations = console.operations(steady_seconds=0.5)
+
+    steps = await run(operations, await operations.preview("kill", target))
+
+    lasting = next(step for step in steps if step.text.endswith("watching that it lasts"))
+    assert steps[-1].phase == "recovered"
+    assert steps[-1].at - lasting.at >= 0.5
