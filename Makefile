@@ -70,7 +70,13 @@ demo: $(RUNTIME) $(TOOLS) ## a cluster on this machine, the demo in it, the cons
 
 .PHONY: test
 test: $(DEV) $(TOOLS) $(TABLES_VENV)/.done ## every test that needs no root and no cluster of yours
-	@$(BIN)/python -m pytest $(TEST_ARGS)
+	@if [ -n "$(TEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(TEST_ARGS); fi; \
+	echo "test: the end-to-end tests wait more than they work, so the others run beside them; their report follows"; \
+	$(BIN)/python -m pytest --ignore=tests/e2e > $(VENV)/test.log 2>&1 & others=$$!; \
+	$(BIN)/python -m pytest tests/e2e && end_to_end=0 || end_to_end=$$?; \
+	wait $$others && rest=0 || rest=$$?; \
+	cat $(VENV)/test.log; \
+	exit $$((end_to_end || rest))
 
 .PHONY: lint
 lint: $(DEV) $(TOOLS) ## ruff, mypy strict, import-linter, chart, workflow and shell linters

@@ -19,7 +19,7 @@ from tests.e2e.sandbox_process import SandboxProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-AWAY_SECONDS = float(os.environ.get("SELFHEAL_TEST_AWAY_SECONDS", "20"))
+AWAY_SECONDS = float(os.environ.get("SELFHEAL_TEST_AWAY_SECONDS", "10"))
 """Long enough for several retries and for the age to grow; a minute shows nothing more, and takes a minute."""
 CONSOLE = str(Path(sysconfig.get_path("scripts")) / "selfheal-tui")
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}

@@ -61,7 +61,7 @@ def test_every_built_layer_holds(tmp_path: Path, tools: Mapping[str, Path]) -> N
 
 @pytest.mark.timeout(120)
 def test_without_healerd_layer_3_is_named(tmp_path: Path, tools: Mapping[str, Path]) -> None:
-    done = play(tmp_path, "--healerd-replicas", "0", "--layer", "3")
+    done = play(tmp_path, "--healerd-replicas", "0", "--layer", "3", "--speed", "50")
 
     assert done.returncode == 1
     assert "layer 3 did not hold" in done.stderr
