@@ -181,9 +181,13 @@ class Stage:
         return sorted(alive, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
 
     def post(self, pod: str, path: str, body: Mapping[str, object]) -> Output:
-        """Send a practice request to one pod, through the API server, and show it."""
+        """Send a practice request to one pod, and show it."""
+        return self.tell(self.ask(pod, path, body))
+
+    def ask(self, pod: str, path: str, body: Mapping[str, object]) -> Output:
+        """Send a practice request to one pod, through the API server, and say nothing."""
         url = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:8080/proxy{path}"
-        return self.tell(self.run("kubectl", "create", "--raw", url, "-f", "-", stdin=json.dumps(body)))
+        return self.run("kubectl", "create", "--raw", url, "-f", "-", stdin=json.dumps(body))
 
     def service_url(self, app: str) -> str:
         """Where the application's Service answers, as seen from this machine."""

@@ -163,13 +163,7 @@ def autoscaling(stage: Stage) -> None:
     )
     stage.show(*stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "wide"))
     for pod in stage.pods(APP):
-        stage.run(*burn_nothing(stage, pod["metadata"]["name"]), stdin='{"millicores": 0, "seconds": 0}')
-
-
-def burn_nothing(stage: Stage, pod: str) -> tuple[str, ...]:
-    """The command that ends the practice load of a pod."""
-    url = f"/api/v1/namespaces/{stage.namespace}/pods/{pod}:8080/proxy/practice/burn"
-    return ("kubectl", "create", "--raw", url, "-f", "-")
+        stage.ask(pod["metadata"]["name"], "/practice/burn", {"millicores": 0, "seconds": 0})
 
 
 def draining(stage: Stage) -> None:

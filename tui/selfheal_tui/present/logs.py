@@ -29,14 +29,6 @@ class LogLine(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class LogSource:
-    """One container to read."""
-
-    pod: str
-    container: str
-
-
-@dataclass(frozen=True, slots=True)
 class LogRequest:
     """Which logs to read.
 

@@ -1,6 +1,6 @@
 """Pods as rows."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from selfheal_cli import words
@@ -94,8 +94,3 @@ def _restart_tone(pod: PodRow, now: float) -> Tone:
 
 def _longest(pods: Iterable[PodRow]) -> Mapping[str, int]:
     return {"pod": max((len(pod.name) for pod in pods), default=0)}
-
-
-def of_application(name: str, namespace: str) -> Callable[[PodRow], bool]:
-    """Whether a pod belongs to that application."""
-    return lambda pod: pod.app.name == name and pod.app.namespace == namespace

@@ -84,11 +84,6 @@ class RowTable(Widget, Generic[Key, Row]):
         """The selected row as it is now."""
         return None if self._cursor is None else self.order.row(self._cursor)
 
-    @property
-    def cursor_position(self) -> int:
-        """Index of the selected row."""
-        return self._at
-
     def use(self, spec: TableSpec[Row]) -> None:
         """Show other columns."""
         self.spec = spec
