@@ -9,6 +9,21 @@ import unicodedata
 
 _TAB_WIDTH = 4
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_MARKS = frozenset({"Mn", "Me", "Mc"})
+_MARKS_PER_CHARACTER = 2
+"""More than any script needs in composed form; a pile of them would be drawn over the lines above and below."""
+_CONTESTED = re.compile(
+    "[\u0600-\u0605\u06dd\u070f"  # signs that enclose the digits after them
+    "\u1160-\u11ff\ud7b0-\ud7ff\u3164\uffa0"  # Korean vowels and finals by themselves, and fillers
+    "\u2630-\u2637\u268a-\u268f\u4dc0-\u4dff\U0001d300-\U0001d37f"  # symbols that Unicode 16 made wide
+    "\ufe00-\ufe0f\U000e0100-\U000e01ef\U00016fe4"  # selectors of another form of the character before
+    "\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"  # halves of flags, and skin colours
+)
+"""Printable characters of which terminals disagree how many cells they take.
+
+The vowel signs of Indic scripts (category Mc) are left out: they are what those languages are written with, and at
+worst the rest of one line is moved by a cell.
+"""
 
 
 def printable(text: str, *, limit: int | None = None, strip_colour: bool = False, keep_lines: bool = False) -> str:
@@ -16,8 +31,10 @@ def printable(text: str, *, limit: int | None = None, strip_colour: bool = False
 
     ``\x1b[31m`` becomes ``␛[31m``, other C0 controls their control picture (``␀``), a line break ``␊``, a tab and other
     kinds of space spaces; everything else that Unicode does not call printable (C1 controls, bidirectional overrides,
-    zero-width and unassigned characters) becomes its number, ``\u202e``. Square brackets and all other printable text
-    stay as they are, so the result still has to be drawn as plain text, never as markup.
+    zero-width and unassigned characters) becomes its number, ``\u202e``. So do characters whose width depends on the
+    terminal, and accents without a letter or in piles, since they would shift or cover what stands beside them.
+    Letters with accents are composed (NFC). Square brackets and all other printable text stay as they are, so the
+    result still has to be drawn as plain text, never as markup.
 
     Args:
         text: Anything, from anywhere.
@@ -33,9 +50,26 @@ def printable(text: str, *, limit: int | None = None, strip_colour: bool = False
     if not text.isprintable():
         kept = "\n" if keep_lines else ""
         text = "".join(each if each.isprintable() or each == kept else _shown(each) for each in text)
+    if not text.isascii():
+        text = _aligned(unicodedata.normalize("NFC", text))
     if limit is not None and len(text) > limit:
         return text[: max(0, limit - 1)] + "…"
     return text
+
+
+def _aligned(text: str) -> str:
+    """The same text without anything that would take another number of cells in another terminal."""
+    text = _CONTESTED.sub(lambda found: _number(found[0]), text)
+    kept: list[str] = []
+    room = 0
+    for character in text:
+        if unicodedata.category(character) not in _MARKS:
+            kept.append(character)
+            room = _MARKS_PER_CHARACTER if character.isalnum() else 0
+        else:
+            kept.append(character if room else _number(character))
+            room = max(0, room - 1)
+    return "".join(kept)
 
 
 def _shown(character: str) -> str:
@@ -49,17 +83,22 @@ def _shown(character: str) -> str:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "␡"
+    return _number(character)
+
+
+def _number(character: str) -> str:
+    code = ord(character)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def cells(text: str) -> int:
-    """Width of printable text in terminal cells: wide East Asian characters take two, combining marks none."""
+    """Width of what ``printable`` returns in terminal cells: wide East Asian characters take two, accents none."""
     if text.isascii():
         return len(text)
     return sum(_width(character) for character in text)
 
 
 def _width(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in _MARKS:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -8,6 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from selfheal_core.domain.escape import printable
 from selfheal_tui.present.spans import Line, Tone
 
 STYLES: Mapping[Tone, Style] = {
@@ -41,14 +42,18 @@ def style_of(tone: Tone, dimmed: bool = False, reverse: bool = False) -> Style:
 
 
 def to_strip(spans: Line, width: int, *, dimmed: bool = False, reverse: bool = False) -> Strip:
-    """Draw a line, cropped or padded to exactly ``width`` cells."""
+    """Draw a line, cropped or padded to exactly ``width`` cells.
+
+    Text is made printable where it is worded; it is looked at once more here, because nothing may be missed.
+    """
     segments: list[Segment] = []
     used = 0
     for text, tone in spans:
         room = width - used
         if room <= 0:
             break
-        fitted = text if cell_len(text) <= room else set_cell_size(text, room)
+        drawn = text if text.isprintable() else printable(text)
+        fitted = drawn if cell_len(drawn) <= room else set_cell_size(drawn, room)
         if fitted:
             segments.append(Segment(fitted, style_of(tone, dimmed, reverse)))
             used += cell_len(fitted)

@@ -15,6 +15,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from selfheal_core.domain.escape import printable
 from selfheal_tui.present.columns import GAP, Placed, fit
 from selfheal_tui.present.glyphs import Glyphs, cut_end, cut_middle
 from selfheal_tui.present.ordering import RowOrder
@@ -23,7 +24,8 @@ from selfheal_tui.present.tables import Key, Row, TableSpec
 from selfheal_tui.widgets.ink import style_of, to_strip
 
 MARK_WIDTH = 2
-"""Cells in front of each row, for the cursor's sign."""
+"""Cells in front of each row, for the cursor's sign and the mark."""
+MARK = "*"
 HEADER_LINES = 1
 
 
@@ -34,6 +36,7 @@ class Painted(NamedTuple):
     cells: tuple[Span, ...]
     selected: bool
     gone: bool
+    marked: bool
 
 
 class RowTable(Widget, Generic[Key, Row]):
@@ -48,6 +51,7 @@ class RowTable(Widget, Generic[Key, Row]):
         order: Which rows are shown, in which order.
         touched: Whether the operator chose a row; until then the cursor stays on the first one.
         note: Shown in place of rows while there are none.
+        marks: Keys of the rows that the operator marked, in that order; they need not be shown.
     """
 
     def __init__(self, spec: TableSpec[Row], glyphs: Glyphs, clock: Callable[[], float]) -> None:
@@ -57,6 +61,7 @@ class RowTable(Widget, Generic[Key, Row]):
         self.clock = clock
         self.order: RowOrder[Key, Row] = RowOrder(spec.sorts[0].key)
         self.touched = False
+        self.marks: dict[Key, None] = {}
         self.note = spec.empty
         self.sort_index = 0
         self.reverse_order = False
@@ -145,6 +150,23 @@ class RowTable(Widget, Generic[Key, Row]):
         self.move_to(position)
         return True
 
+    def mark(self, key: Key) -> None:
+        """Mark a row, or take its mark away."""
+        if key in self.marks:
+            del self.marks[key]
+        else:
+            self.marks[key] = None
+        self._repaint_changed()
+
+    def unmark_all(self) -> None:
+        """Take every mark away."""
+        self.marks.clear()
+        self._repaint_changed()
+
+    def hidden_marks(self) -> int:
+        """How many marked rows are not among those shown."""
+        return sum(self.order.position(key) is None for key in self.marks)
+
     def move(self, by: int) -> None:
         """Move the cursor by rows."""
         self.move_to(self._at + by)
@@ -201,7 +223,7 @@ class RowTable(Widget, Generic[Key, Row]):
         key = self.order.keys[index]
         row = self.order.row(key)
         cells = self.spec.cells(row, now) if row is not None else ()
-        return Painted(key, cells, index == self._at, self.order.is_gone(key))
+        return Painted(key, cells, index == self._at, self.order.is_gone(key), key in self.marks)
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen."""
@@ -238,7 +260,8 @@ class RowTable(Widget, Generic[Key, Row]):
     def _draw(self, painted: Painted, width: int) -> Strip:
         reverse, dimmed = painted.selected, self._dimmed or painted.gone
         base = style_of("plain", dimmed, reverse)
-        segments = [Segment(f"{self.glyphs.cursor} " if reverse else "  ", base)]
+        sign = (self.glyphs.cursor if reverse else " ") + (MARK if painted.marked else " ")
+        segments = [Segment(sign, base)]
         for placed in self._layout:
             span = painted.cells[placed.index]
             text = _fitted(span.text, placed, self.glyphs.ellipsis)
@@ -258,8 +281,9 @@ class RowTable(Widget, Generic[Key, Row]):
 
 
 def _fitted(text: str, placed: Placed, ellipsis: str) -> str:
-    """Cell text in exactly its column's width."""
+    """Cell text in exactly its column's width; looked at once more, because nothing may reach a terminal unseen."""
     width = placed.width
+    text = text if text.isprintable() else printable(text)
     if not text.isascii() and cell_len(text) != len(text):
         return set_cell_size(text, width)
     if len(text) > width:
