@@ -14,6 +14,8 @@ from typing import Self
 
 import pyte
 
+SIP_BYTES = 512
+"""Read at a time where the link is slow: 8 ms of 60 kB/s."""
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -28,12 +30,14 @@ class Terminal:
 
     Attributes:
         bytes_read: What the program wrote so far.
+        bytes_per_second: Read no faster than this; None reads whatever is there.
         tap: Called with everything that the program writes.
         started_at: When it was started, by ``time.monotonic``.
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], columns: int, lines: int) -> None:
         self.bytes_read = 0
+        self.bytes_per_second: float | None = None
         self.tap: Callable[[bytes], object] = len
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
@@ -42,6 +46,9 @@ class Terminal:
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             os.execvpe(command[0], list(command), dict(environ))
+        self._tell_size(columns, lines)
+
+    def _tell_size(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def __enter__(self) -> Self:
@@ -61,13 +68,15 @@ class Terminal:
         if not ready:
             return False
         try:
-            data = os.read(self._fd, 65_536)
+            data = os.read(self._fd, 65_536 if self.bytes_per_second is None else SIP_BYTES)
         except OSError:  # EIO: nobody has the other end open any more
             data = b""
             time.sleep(min(seconds, 0.05))
         self.bytes_read += len(data)
         self.tap(data)
         self._stream.feed(data)
+        if self.bytes_per_second is not None:
+            time.sleep(len(data) / self.bytes_per_second)
         return bool(data)
 
     def text(self) -> str:
@@ -98,6 +107,15 @@ class Terminal:
                 raise TimeoutError(f"not seen within {seconds:g} s on this screen:\n{self.text()}")
             self.read(min(left, 0.2))
         return time.monotonic() - began
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Have another size; the program is told by SIGWINCH."""
+        self._screen.resize(lines, columns)
+        self._tell_size(columns, lines)
+
+    def modes(self) -> list[object]:
+        """The terminal's modes (``termios``), as a shell would find them."""
+        return termios.tcgetattr(self._fd)
 
     def send(self, keys: str) -> None:
         """Type."""

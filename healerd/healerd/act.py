@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from selfheal_core.cluster.kubernetes.api_errors import ApiError, Conflict, NotFound, TooManyRequests
+from healerd.rights import GRANT
+from selfheal_core.cluster.kubernetes.api_errors import ApiError, Conflict, Forbidden, NotFound, TooManyRequests
 from selfheal_core.domain.heal import Evict
 
 Result = Literal["evicted", "gone", "blocked", "failed", "dry-run"]
@@ -50,6 +51,8 @@ async def evict(client: Evictions, action: Evict, *, dry_run: bool) -> Outcome:
         return Outcome(action, "gone", error.what)
     except TooManyRequests as error:
         return Outcome(action, "blocked", error.message or error.what, error.retry_after_seconds)
+    except Forbidden as error:
+        return Outcome(action, "failed", f"{error.what}; {GRANT}")
     except ApiError as error:
         return Outcome(action, "failed", str(error))
     return Outcome(action, "dry-run" if dry_run else "evicted")

@@ -15,6 +15,7 @@ class Metrics:
         errors: Rounds that ended in an unexpected error.
         known_good_records: Known-good records written, by result.
         event_failures: Events that could not be written.
+        missing_rights: Rights that its ClusterRole should give and the cluster says it does not have.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,9 @@ class Metrics:
         self.errors = Counter("healerd_errors", "Rounds that ended in an unexpected error", registry=self.registry)
         self.known_good_records = Counter(
             "healerd_known_good_records", "Known-good records written", ["result"], registry=self.registry
+        )
+        self.missing_rights = Gauge(
+            "healerd_missing_rights", "Rights that it needs and does not have", registry=self.registry
         )
         self.event_failures = Counter(
             "healerd_event_failures", "Events that could not be written", registry=self.registry

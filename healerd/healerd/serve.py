@@ -17,6 +17,7 @@ def application(
     silent_seconds: float,
     started_at: float,
     clock: Callable[[], float],
+    missing_rights: Callable[[], list[str]] = list,
 ) -> web.Application:
     """The two pages.
 
@@ -26,12 +27,19 @@ def application(
         silent_seconds: ``/healthz`` is 503 once that age, or the time since the start without a first look, is longer.
         started_at: When the process began, by ``clock``.
         clock: Seconds since the epoch.
+        missing_rights: A sentence for each right that is missing; ``/healthz`` shows them. They do not make it
+            unhealthy: a restart brings no right.
     """
 
     async def healthz(_: web.Request) -> web.Response:
         age = watch_age_seconds()
         silent = clock() - started_at if age is None else age
-        body = {"status": "healthy" if silent <= silent_seconds else "silent", "watch_age_seconds": age}
+        body: dict[str, object] = {
+            "status": "healthy" if silent <= silent_seconds else "silent",
+            "watch_age_seconds": age,
+        }
+        if sentences := missing_rights():
+            body["missing_rights"] = sentences
         return web.json_response(body, status=200 if silent <= silent_seconds else 503)
 
     async def show_metrics(_: web.Request) -> web.Response:

@@ -11,7 +11,9 @@ from healerd.configuration import Configuration
 from healerd.controller import Controller
 from healerd.metrics import Metrics
 from healerd.record import Recorder
+from healerd.rights import RightsCheck
 from healerd.serve import application, listen
+from healerd.watch_metrics import WatchMetrics
 from selfheal_core import __version__
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
@@ -49,6 +51,7 @@ class Healerd:
         self._stack = AsyncExitStack()
         self._observer: Observer
         self._controller: Controller
+        self._rights: RightsCheck
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -58,6 +61,8 @@ class Healerd:
             client = KubernetesClient(connection, user_agent=f"healerd/{__version__}")
             metrics = Metrics()
             self._observer = Observer(client, sources=HEALING_SOURCES, clock=self._clock)
+            metrics.registry.register(WatchMetrics(self._observer.statistics, self._clock))
+            self._rights = RightsCheck(client, metrics)
             recorder = Recorder(client, metrics, instance=self._instance)
             self._controller = Controller(
                 self._observer, client, recorder, self._configuration, metrics, clock=self._clock
@@ -74,9 +79,10 @@ class Healerd:
     async def until(self, stopped: asyncio.Event) -> None:
         """Observe and heal until ``stopped`` is set; an eviction that was being sent is answered first."""
         async with asyncio.TaskGroup() as tasks:
-            observing = tasks.create_task(self._observer.run())
+            running = [tasks.create_task(self._observer.run()), tasks.create_task(self._rights.run())]
             await self._controller.run(stopped)
-            observing.cancel()
+            for task in running:
+                task.cancel()
 
     async def _listen(self, stack: AsyncExitStack, metrics: Metrics) -> None:
         configuration = self._configuration
@@ -86,6 +92,7 @@ class Healerd:
             silent_seconds=configuration.silent_seconds,
             started_at=self._clock(),
             clock=self._clock,
+            missing_rights=self._rights.sentences,
         )
         try:
             runner = await listen(pages, configuration.host, configuration.port)

@@ -65,14 +65,6 @@ class Facts:
         return f"{self.ready}/{self.desired if self.desired is not None else len(self.rows)}"
 
 
-def by_state(rows: Sequence[PodRow]) -> dict[PodState, list[PodRow]]:
-    """Group pods by their state."""
-    groups: dict[PodState, list[PodRow]] = {}
-    for row in rows:
-        groups.setdefault(row.state, []).append(row)
-    return groups
-
-
 def judge(facts: Facts) -> Verdict:
     """The first rule that has something to say decides."""
     for rule in RULES:

@@ -1,9 +1,10 @@
 """Applications: which pods belong together, and the one line that says how they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
-from selfheal_core.domain.app_state import Facts, by_state, continued_since, judge
+from selfheal_core.domain.app_state import Facts, continued_since, judge
 from selfheal_core.domain.objects import Event, HorizontalPodAutoscaler, PodDisruptionBudget
 from selfheal_core.domain.snapshot import (
     AppKey,
@@ -13,6 +14,7 @@ from selfheal_core.domain.snapshot import (
     ErrorRate,
     OwnerKey,
     PodRow,
+    PodState,
     Revision,
     Track,
 )
@@ -85,15 +87,14 @@ def build_application(parts: Parts, previous: Application | None, now: float) ->
         )
     )
     change = _newest_change(parts.workloads, revisions)
-    ready = sum(is_ready(row) for row in parts.rows)
     desired = _desired(tracks)
-    counting = [row for row in parts.rows if _counts(row, desired)]
+    tally = _tally(parts.rows, replaced=desired is not None)
     verdict = judge(
         Facts(
             tracks=tracks,
-            rows=counting,
-            states=by_state(counting),
-            ready=ready,
+            rows=tally.counting,
+            states=tally.states,
+            ready=tally.ready,
             desired=desired,
             old=sum(old_replicas(running) for running in parts.workloads),
             autoscaler=parts.autoscaler,
@@ -110,13 +111,11 @@ def build_application(parts: Parts, previous: Application | None, now: float) ->
         since=continued_since(verdict, previous, now),
         reason=verdict.reason,
         tracks=tracks,
-        pods=tuple(row.uid for row in parts.rows),
-        ready=ready,
+        pods=tuple([row.uid for row in parts.rows]),
+        ready=tally.ready,
         desired=desired,
-        restarts=sum(row.restarts for row in parts.rows),
-        last_restart_at=max(
-            (row.last_restart_at for row in parts.rows if row.last_restart_at is not None), default=None
-        ),
+        restarts=tally.restarts,
+        last_restart_at=tally.last_restart_at,
         autoscaler=parts.autoscaler,
         budget=parts.budget,
         cpu_percent=parts.cpu_percent,
@@ -128,13 +127,59 @@ def build_application(parts: Parts, previous: Application | None, now: float) ->
     )
 
 
+NOT_SERVING: AbstractSet[PodState] = frozenset({"terminating", "completed", "failed", "unready", "unknown"})
+"""States in which a pod takes no traffic, whatever its containers say."""
+
+
 def is_ready(row: PodRow) -> bool:
     """Whether a pod takes traffic: all containers ready, and it is not on its way out."""
-    return (
-        row.containers > 0
-        and row.ready_containers >= row.containers
-        and row.state not in ("terminating", "completed", "failed", "unready", "unknown")
-    )
+    return 0 < row.containers <= row.ready_containers and row.state not in NOT_SERVING
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The pods of an application, counted.
+
+    Attributes:
+        counting: Pods that say something about the application now.
+        states: The same by their state.
+    """
+
+    ready: int = 0
+    restarts: int = 0
+    last_restart_at: float | None = None
+    counting: list[PodRow] = field(default_factory=list)
+    states: dict[PodState, list[PodRow]] = field(default_factory=dict)
+
+
+def _tally(rows: Sequence[PodRow], *, replaced: bool) -> _Tally:
+    """Count pods in one pass over them: that is most of what an application costs.
+
+    A completed pod is done. A failed one (evicted, say) is only litter where a workload has a count.
+
+    Args:
+        rows: The pods.
+        replaced: Whether their workload has a count, so that a failed pod is replaced by another.
+    """
+    ready = restarts = 0
+    last: float | None = None
+    counting: list[PodRow] = []
+    states: dict[PodState, list[PodRow]] = {}
+    for row in rows:
+        state = row.state
+        if 0 < row.containers <= row.ready_containers and state not in NOT_SERVING:
+            ready += 1
+        restarts += row.restarts
+        at = row.last_restart_at
+        if at is not None and (last is None or at > last):
+            last = at
+        if state != "completed" and not (replaced and state == "failed"):
+            counting.append(row)
+            if state in states:
+                states[state].append(row)
+            else:
+                states[state] = [row]
+    return _Tally(ready, restarts, last, counting, states)
 
 
 def autoscaler_of(scaler: HorizontalPodAutoscaler) -> Autoscaler:
@@ -187,13 +232,3 @@ def _newest_change(workloads: Sequence[RunningWorkload], revisions: Sequence[Rev
 def _desired(tracks: Sequence[Track]) -> int | None:
     wanted = [track.desired for track in tracks if track.desired is not None]
     return sum(wanted) if wanted else None
-
-
-def _counts(row: PodRow, desired: int | None) -> bool:
-    """Whether a pod says something about its application now.
-
-    A completed pod is done; a failed one (evicted, say) is replaced where a workload has a count, and only litter.
-    """
-    if row.state == "completed":
-        return False
-    return not (row.state == "failed" and desired is not None)

@@ -87,6 +87,13 @@ _FAILED: Mapping[str, tuple[Severity, str]] = {
 }
 """``status.reason`` of a failed pod -> what that means."""
 
+OUTLIVED_FACTOR = 2.0
+OUTLIVED_SECONDS = 10.0
+"""A looping container is believed once it runs twice as long as last time, and at least this much longer: runs of a
+loop differ in length, and a word that changes with each of them says nothing."""
+
+_PULL_BACK_OFF = re.compile(r'Back-off pulling image "[^"]*"(?:: )?(?:ErrImagePull: )?')
+"""What the kubelet puts before the cause while it waits to pull again; the cause is the same as before."""
 _BACK_OFF = re.compile(r"back-off (\S+) restarting")
 _RANK: Mapping[PodState, int] = {
     "image error": 6,
@@ -281,7 +288,9 @@ def _waiting(pod: Pod, status: ContainerStatus, now: float, label: str) -> Diagn
         reason = f"{label}{status.name} waits: {printable(waiting.reason, limit=60)}{_why(waiting.message)}"
         return Diagnosis("config error", "bad", reason, _not_ready_since(pod))
     reason = row.sentence.format(
-        name=status.name, image=printable(status.image, limit=MESSAGE_LIMIT), why=_why(waiting.message)
+        name=status.name,
+        image=printable(status.image, limit=MESSAGE_LIMIT),
+        why=_why(_PULL_BACK_OFF.sub("", waiting.message)),
     )
     if row.state == "starting":
         return _slow("starting", reason, parse_time(pod.status.start_time) or _created(pod), now)
@@ -326,7 +335,7 @@ def _crash_loop(pod: Pod, status: ContainerStatus, label: str) -> Diagnosis:
     if back_off:
         times += f", next try within {printable(back_off[1], limit=12)}"
     elif status.state.running is not None:
-        times += ", running again but not yet for as long as last time"
+        times += ", running again but not yet for long enough"
     return Diagnosis("crash loop", "bad", f"{label}{status.name} {clause} ({times})", _not_ready_since(pod))
 
 
@@ -340,15 +349,16 @@ def _was_looping(status: ContainerStatus) -> bool:
 
 
 def _outlives_last_run_at(status: ContainerStatus, started: float | None) -> float | None:
-    """When the present run will have lasted longer than the crashed one before it; None if it is in no loop.
+    """When the present run will have lasted well longer than the crashed one before it; None if it is in no loop.
 
     Between two crashes a container looks fine for a moment (``CrashLoopBackOff`` shows only while it waits); it is
-    believed once it has run for longer than last time.
+    believed once it has run for well longer than last time, or as long as the kubelet remembers a crash.
     """
     ended = status.last_state.terminated
     if started is None or ended is None or not _was_looping(status):
         return None
-    return started + (run_seconds(ended) or 0.0)
+    lasted = run_seconds(ended) or 0.0
+    return started + min(BACKOFF_RESET_SECONDS, max(OUTLIVED_FACTOR * lasted, lasted + OUTLIVED_SECONDS))
 
 
 def _slow(state: PodState, reason: str, since: float | None, now: float) -> Diagnosis:

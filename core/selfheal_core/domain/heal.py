@@ -143,6 +143,25 @@ class HealDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """What one gate says about a pod.
+
+    Attributes:
+        reason: Why it is closed; "" where it is open.
+        until: When it may open by itself; None if only a change can open it.
+    """
+
+    gate: Gate
+    reason: str = ""
+    until: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this gate would let the pod be removed."""
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
 class _View:
     """What the gates look at."""
 
@@ -178,6 +197,34 @@ def decide(snapshot: Snapshot, memory: HealMemory, policy: HealPolicy, now: floa
     for action in actions:
         memory = _note_sent(memory, action, now)
     return HealDecision(tuple(actions), tuple(holds), memory, held)
+
+
+def is_triggered(row: PodRow, policy: HealPolicy) -> bool:
+    """Whether a container of a pod restarted more often than the limit: the rule that the gates stand behind."""
+    return row.worst_container_restarts > policy.max_restarts
+
+
+def examine(
+    row: PodRow, snapshot: Snapshot, memory: HealMemory, policy: HealPolicy, now: float
+) -> tuple[GateAnswer, ...]:
+    """What every gate says about one pod, in order: for people who ask why. ``decide`` stops at the first closed one.
+
+    Args:
+        row: The pod; need not be triggered.
+        snapshot: The picture that it is in.
+        memory: As for ``decide``; ``HealMemory()`` where it is not known, which leaves its gates open.
+        policy: What is allowed.
+        now: Seconds since the epoch.
+    """
+    others = (action for action in decide(snapshot, memory, policy, now).actions if action.uid != row.uid)
+    held_by, held = _hold_everything(snapshot, policy, now)
+    view = _View(row, memory, policy, held_by, held, frozenset(action.owner.uid for action in others), now)
+    answers = []
+    for gate, check in GATES:
+        closed = check(view)
+        name: Gate = held_by if gate == "watch" and held_by is not None else gate
+        answers.append(GateAnswer(name) if closed is None else GateAnswer(name, *closed))
+    return tuple(answers)
 
 
 def note_budget_refusal(
@@ -220,7 +267,7 @@ def pacing_seconds(policy: HealPolicy, count: int) -> float:
 
 def _triggered(rows: Iterable[PodRow], policy: HealPolicy) -> list[PodRow]:
     """Pods with a container above the limit, the worst first; ties by name, so that a decision is repeatable."""
-    found = [row for row in rows if row.worst_container_restarts > policy.max_restarts]
+    found = [row for row in rows if is_triggered(row, policy)]
     return sorted(found, key=lambda row: (-row.worst_container_restarts, row.namespace, row.name))
 
 

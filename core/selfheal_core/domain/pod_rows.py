@@ -64,7 +64,7 @@ def pod_row(
         containers=len(pod.spec.containers) or len(status.container_statuses),
         state=diagnosis.state,
         severity=diagnosis.severity,
-        reason=diagnosis.reason,
+        reason=_reason(diagnosis, previous),
         since=_since(diagnosis, previous),
         restarts=restarts,
         last_restart_at=last_restart_at,
@@ -76,6 +76,13 @@ def pod_row(
         worst_container=worst.name,
         worst_container_restarts=worst.restart_count,
     )
+
+
+def _reason(diagnosis: Diagnosis, previous: PodRow | None) -> str:
+    """While an image is waited for between two attempts, servers before 1.31 do not repeat why the last one failed."""
+    if previous is None or not diagnosis.state == previous.state == "image error":
+        return diagnosis.reason
+    return previous.reason if previous.reason.startswith(f"{diagnosis.reason}: ") else diagnosis.reason
 
 
 def _since(diagnosis: Diagnosis, previous: PodRow | None) -> float | None:

@@ -73,7 +73,10 @@ class Source:
         fresh_at: When the data was last known to be current (event, bookmark, finished list); None before the first.
         reason: Why it is not live, in words.
         retry_at: When the next attempt is due; None while live.
-        origin: Where the data comes from when that is not the API server's watch, e.g. ``own scrape``.
+        origin: Where the data comes from when that is not the API server's watch: ``Prometheus``, ``own scrape``.
+        origin_since: When it began to come from there; None if it never came from elsewhere.
+        origin_note: Why it does not come from a better place: ``Prometheus lost``; the reason then says why, though
+            the source itself is live.
     """
 
     name: str
@@ -83,6 +86,8 @@ class Source:
     reason: str = ""
     retry_at: float | None = None
     origin: str = ""
+    origin_since: float | None = None
+    origin_note: str = ""
 
 
 class PodRow(msgspec.Struct, frozen=True, gc=False):
@@ -152,7 +157,8 @@ class ErrorRate:
         p95_seconds: 95th percentile of latency; None if unknown.
         window_seconds: Length of the window.
         measured_at: When the newest sample was taken.
-        origin: ``own scrape`` or ``Prometheus``.
+        origin: ``Prometheus`` or ``own scrape``, the latter with how many pods were read if not all:
+            ``own scrape, 5 of 12 pods``.
         history: Recent ratios, oldest first, for a sparkline; None marks a gap.
     """
 
@@ -292,11 +298,14 @@ class Snapshot:
     server_version: str = ""
 
     def fresh(self, source: str, now: float, within_seconds: float) -> bool:
-        """Whether a source is live and its data at most ``within_seconds`` old; a missing source is not fresh."""
+        """Whether a source is live and its data at most ``within_seconds`` old; a missing source is not fresh.
+
+        Data from the future is not fresh either: our clock was set back, and how old it is can't be known.
+        """
         state = self.sources.get(source)
         return (
             state is not None
             and state.condition == "live"
             and state.fresh_at is not None
-            and now - state.fresh_at <= within_seconds
+            and abs(now - state.fresh_at) <= within_seconds
         )

@@ -7,12 +7,14 @@ from typing import Any
 
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.reflector import Reflector
+from selfheal_core.cluster.kubernetes.watch_statistics import Statistics, total
 from selfheal_core.domain.controller_status import controller_status
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey
 from selfheal_core.domain.objects import Node, Pod, Uid, Workload
 from selfheal_core.domain.snapshot import ControllerStatus, OwnerKey, Snapshot, Source
 from selfheal_core.domain.tracks import RunningWorkload
-from selfheal_core.observe.error_rate import ErrorRateSource, OwnScrape
+from selfheal_core.observe.error_rate import ErrorRateSource
+from selfheal_core.observe.error_rate_ladder import error_rates as best_error_rates
 from selfheal_core.observe.join import Join
 from selfheal_core.observe.polls import VERSION, Intervals, Polls
 from selfheal_core.observe.sources import ALL_SOURCES, CONTROLLER, DEPLOYMENTS, NODES, PODS, combined
@@ -37,7 +39,7 @@ class Observer:
         metrics_interval_seconds: How often use of CPU and memory is read.
         scrape_interval_seconds: How often error rates are measured.
         controller_namespace: Where healerd is looked for when that is outside the scope; "" means everywhere.
-        error_rates: Where error rates come from; by default pods' own ``/metrics``.
+        error_rates: Where error rates come from; by default a Prometheus of the cluster, else pods' own ``/metrics``.
 
     Attributes:
         changed: Set whenever a new snapshot may differ from the last one. The one reader that draws (console or
@@ -68,7 +70,7 @@ class Observer:
             self._join,
             namespaces=namespaces,
             controller_namespace=controller_namespace,
-            error_rates=error_rates or OwnScrape(client, clock),
+            error_rates=error_rates or best_error_rates(client, clock, namespaces=namespaces),
         )
         self._pollers = self._polls.open(
             wanted=sources,
@@ -80,11 +82,14 @@ class Observer:
 
     async def run(self) -> None:
         """Follow every source until cancelled; cancellation ends all of them and leaks no task."""
-        async with asyncio.TaskGroup() as group:
-            for reflector in self._reflectors():
-                group.create_task(reflector.run())
-            for poller in self._pollers:
-                group.create_task(poller.run())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for reflector in self._reflectors():
+                    group.create_task(reflector.run())
+                for poller in self._pollers:
+                    group.create_task(poller.run())
+        finally:
+            await self._polls.close()
 
     def snapshot(self) -> Snapshot:
         """Join what changed since the last call.
@@ -168,6 +173,10 @@ class Observer:
         """What is on record of every release, by revision."""
         return self._join.releases.records()
 
+    def statistics(self) -> Mapping[str, Statistics]:
+        """What the watches of each source have been through so far."""
+        return {name: total(stream.statistics for stream in streams) for name, streams in self._streams.items()}
+
     def _reflectors(self) -> list[Reflector[Any]]:
         return [reflector for reflectors in self._streams.values() for reflector in reflectors]
 
@@ -199,8 +208,10 @@ class Observer:
             waiter.set()
 
 
-def _conditions(sources: Mapping[str, Source]) -> dict[str, tuple[str, str]]:
-    return {name: (source.condition, source.reason) for name, source in sources.items()}
+def _conditions(sources: Mapping[str, Source]) -> dict[str, tuple[str, ...]]:
+    return {
+        name: (source.condition, source.reason, source.origin, source.origin_note) for name, source in sources.items()
+    }
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from selfheal_core.cluster.kubernetes.api_errors import Forbidden, NotFound
 from selfheal_core.domain.snapshot import Source, SourceCondition
 from selfheal_core.errors import SelfhealError
+from selfheal_core.observe.sources import Standing
 
 _log = logging.getLogger(__name__)
 _LONGEST_WAIT_SECONDS = 120.0
@@ -25,7 +26,7 @@ class Poller:
         clock: Seconds since the epoch.
         on_change: Called when the state of the source changes, and after each successful round.
         absent: What it means that the cluster does not know the path (404), in words.
-        origin: Where the data comes from, when that is not plain.
+        standing: Where the data of the last round came from, when that is not plain.
         after: The first round waits for it; until then the source is ``connecting``.
         random: Uniform in 0..1, for jitter.
     """
@@ -40,17 +41,18 @@ class Poller:
         clock: Callable[[], float],
         on_change: Callable[[], None],
         absent: str = "",
-        origin: str = "",
+        standing: Callable[[], Standing] | None = None,
         after: asyncio.Event | None = None,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        self.source = Source(name, "connecting", clock(), origin=origin)
+        self.source = Source(name, "connecting", clock(), origin=standing().origin if standing else "")
         self._poll = poll
         self._interval_seconds = interval_seconds
         self._deadline_seconds = deadline_seconds
         self._clock = clock
         self._on_change = on_change
         self._absent = absent
+        self._standing = standing
         self._after = after
         self._random = random
         self._failures = 0
@@ -91,7 +93,14 @@ class Poller:
             self._failed("lost", f"its answer makes no sense ({type(error).__name__})")
         else:
             self._failures = 0
-            self._set("live", "", self._clock())
+            self._live()
+
+    def _live(self) -> None:
+        standing = self._standing() if self._standing is not None else Standing("")
+        self._set("live", standing.reason, self._clock() if standing.fresh_at is None else standing.fresh_at)
+        self.source = replace(
+            self.source, origin=standing.origin, origin_since=standing.since, origin_note=standing.note
+        )
 
     def _failed(self, condition: SourceCondition, reason: str) -> None:
         self._failures += 1

@@ -96,7 +96,7 @@ class Polls:
                 clock=clock,
                 on_change=on_change,
                 absent=NO_METRICS if name == sources.METRICS else "",
-                origin=self._error_rates.origin if name == sources.ERRORS else "",
+                standing=(lambda: self._error_rates.standing) if name == sources.ERRORS else None,
                 after=self.pods_listed if name in (sources.METRICS, sources.ERRORS) else None,
             )
 
@@ -131,7 +131,11 @@ class Polls:
 
     async def _measure_errors(self) -> None:
         targets = scrape_targets(self._join.pods(), self._join.rows)
-        self._join.set_errors(await self._error_rates.measure(targets))
+        self._join.set_errors(await self._error_rates.measure(targets, self._join.rows))
+
+    async def close(self) -> None:
+        """Close connections of sources that are not the API server."""
+        await self._error_rates.close()
 
     async def _find_controller(self) -> None:
         where = path("apps/v1", "deployments", namespace=self._controller_namespace)

@@ -9,14 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from selfheal_core.domain.queries import BUCKETS, PROBE_ROUTES, QUANTILE, REQUESTS, ROUTE_LABELS
 from selfheal_core.domain.snapshot import ErrorRate
-
-REQUESTS = "http_requests_total"
-BUCKETS = "http_request_duration_seconds_bucket"
-PROBE_ROUTES = frozenset({"/health", "/healthz", "/livez", "/ready", "/readyz", "/metrics"})
-"""Traffic of the platform itself; it would water the error ratio of users down."""
-HISTORY_POINTS = 60
-QUANTILE = 0.95
 
 _LINE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)\{(?P<labels>.*)\}\s+(?P<value>\S+)(?:\s+-?\d+)?")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -57,8 +51,10 @@ def parse_reading(text: str) -> Reading | None:
         if value is None or _route(labels) in PROBE_ROUTES:
             continue
         if match["name"] == REQUESTS:
-            requests += value
-            errors += value if _status(labels).startswith("5") else 0.0
+            status = _status(labels)
+            # A series that tells no status can't tell failures either.
+            requests += value if status else 0.0
+            errors += value if status.startswith("5") else 0.0
         elif match["name"] == BUCKETS:
             bound = _number(labels.get("le", ""))
             if bound is not None:
@@ -114,9 +110,7 @@ def quantile(buckets: Mapping[float, float], share: float) -> float | None:
     return None
 
 
-def error_rate(
-    added: Reading, window_seconds: float, measured_at: float, origin: str, history: tuple[float | None, ...] = ()
-) -> ErrorRate:
+def error_rate(added: Reading, window_seconds: float, measured_at: float, origin: str) -> ErrorRate:
     """Express an increase over a window.
 
     Args:
@@ -124,17 +118,14 @@ def error_rate(
         window_seconds: Over which it was added.
         measured_at: Time of the newest reading.
         origin: Where the readings come from.
-        history: Earlier ratios, oldest first; the new one is added.
     """
-    ratio = added.errors / added.requests if added.requests > 0 else None
     return ErrorRate(
-        ratio=ratio,
+        ratio=added.errors / added.requests if added.requests > 0 else None,
         requests_per_second=added.requests / window_seconds if window_seconds > 0 else None,
         p95_seconds=quantile(added.buckets, QUANTILE),
         window_seconds=window_seconds,
         measured_at=measured_at,
         origin=origin,
-        history=(*history, ratio)[-HISTORY_POINTS:],
     )
 
 
@@ -147,7 +138,7 @@ def _number(text: str) -> float | None:
 
 
 def _route(labels: Mapping[str, str]) -> str:
-    return labels.get("route") or labels.get("path") or labels.get("handler") or ""
+    return next((labels[name] for name in ROUTE_LABELS if labels.get(name)), "")
 
 
 def _status(labels: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ A name here is the key in ``Snapshot.sources`` and the word a person reads when 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from selfheal_core.domain.snapshot import Source, SourceCondition
 
@@ -51,6 +52,25 @@ _WORST_FIRST: Mapping[SourceCondition, int] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a source takes its data from now, if that can be one of several places.
+
+    Attributes:
+        origin: ``Prometheus`` or ``own scrape``.
+        since: When it began to come from there; None while it was never different.
+        note: Why not from a better place, in two words: ``Prometheus lost``; "" where there is none.
+        reason: The same at length.
+        fresh_at: Time of the newest sample; None where it is that of the round.
+    """
+
+    origin: str
+    since: float | None = None
+    note: str = ""
+    reason: str = ""
+    fresh_at: float | None = None
+
+
 def combined(sources: Sequence[Source]) -> Source:
     """One stream per namespace read as one: as bad as the worst, as old as the oldest.
 
@@ -69,4 +89,6 @@ def combined(sources: Sequence[Source]) -> Source:
         reason=worst.reason,
         retry_at=worst.retry_at,
         origin=worst.origin,
+        origin_since=worst.origin_since,
+        origin_note=worst.origin_note,
     )

@@ -62,11 +62,11 @@ CASES = (
         ),
         "crash loop",
         "bad",
-        "running again but not yet for as long as last time",
+        "running again but not yet for long enough",
     ),
     Case(
         "has outlived the run that crashed",
-        pod(containers=(container(restarts=4, running=30, last=run_ended(lasted=20, ago=60)),)),
+        pod(containers=(container(restarts=4, running=45, last=run_ended(lasted=20, ago=60)),)),
         "running",
         "ok",
         "ready again; before that, container app exits 1 after 20s",
@@ -162,7 +162,7 @@ CASES = (
         waiting("ImagePullBackOff", 'Back-off pulling image "registry/app:1.0": not found'),
         "image error",
         "bad",
-        "image registry/app:1.0 can't be pulled: Back-off pulling image",
+        "image registry/app:1.0 can't be pulled: not found",
     ),
     Case(
         "ErrImagePull",
@@ -534,8 +534,29 @@ def test_names_the_time_at_which_it_may_change_by_itself(subject: Pod, later: st
 def test_a_crash_loop_ends_when_the_container_outlives_its_last_run() -> None:
     subject = pod(containers=(container(restarts=4, running=3, last=run_ended(lasted=20, ago=60)),))
     diagnosis = diagnose_pod(subject, NOW)
-    assert diagnosis.recheck_at == NOW + 17
-    assert diagnose_pod(subject, NOW + 17).state == "running"
+    assert diagnosis.recheck_at == NOW + 37
+    assert diagnose_pod(subject, NOW + 37).state == "running"
+
+
+def test_a_loop_whose_runs_differ_in_length_keeps_its_word() -> None:
+    words = set()
+    for lasted, running in ((60, 5), (60, 90), (90, 5), (90, 100), (100, 150), (60, 110)):
+        subject = pod(containers=(container(restarts=5, running=running, last=run_ended(lasted=lasted, ago=200)),))
+        words.add(diagnose_pod(subject, NOW).state)
+    assert words == {"crash loop"}
+
+
+def test_a_loop_is_over_at_the_latest_when_the_kubelet_forgets_it() -> None:
+    subject = pod(containers=(container(restarts=5, running=601, last=run_ended(lasted=500, ago=602)),))
+    assert diagnose_pod(subject, NOW).state == "running"
+
+
+def test_waiting_to_pull_again_reads_like_the_failed_pull() -> None:
+    problem = "registry/app:1.0: not found"
+    tried = diagnose_pod(waiting("ErrImagePull", problem), NOW)
+    waits = diagnose_pod(waiting("ImagePullBackOff", f'Back-off pulling image "x": ErrImagePull: {problem}'), NOW)
+    assert tried.reason == waits.reason
+    assert tried.reason.endswith(f"can't be pulled: {problem}")
 
 
 def test_a_pod_with_nothing_but_a_name_is_diagnosed() -> None:

@@ -17,7 +17,7 @@ from selfheal_core.domain.objects import Pod
 from selfheal_core.domain.snapshot import Source
 from tests.faults.server import FaultServer
 
-FAST = Pacing(first_seconds=0.01, ceiling_seconds=0.1, steady_seconds=0.5, refused_seconds=30)
+FAST = Pacing(reopen_seconds=0.01, first_seconds=0.01, ceiling_seconds=0.1, steady_seconds=0.5, refused_seconds=30)
 
 
 @dataclass
@@ -69,7 +69,10 @@ async def server() -> AsyncIterator[FaultServer]:
 @pytest.fixture
 async def client(server: FaultServer, tmp_path: Path) -> AsyncIterator[KubernetesClient]:
     connection = await connect(kubeconfig=server.kubeconfig(tmp_path), environ={})
-    yield KubernetesClient(connection, user_agent="selfheal-tests")
+    client = KubernetesClient(connection, user_agent="selfheal-tests")
+    # Tests of streamed lists switch them on: most faults are about what comes after the list.
+    client.streams_lists = False
+    yield client
     await connection.close()
 
 

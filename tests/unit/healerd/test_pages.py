@@ -38,3 +38,17 @@ async def test_shows_what_was_counted() -> None:
 
     assert 'healerd_evictions_total{result="evicted"} 1.0' in text
     assert "healerd_watch_age_seconds 3.0" in text
+
+
+async def test_shows_which_rights_are_missing_and_stays_healthy() -> None:
+    pages = application(
+        Metrics(),
+        lambda: 3.0,
+        silent_seconds=180,
+        started_at=STARTED,
+        clock=lambda: STARTED,
+        missing_rights=lambda: ["healerd is not allowed to create events"],
+    )
+    async with TestClient(TestServer(pages)) as client, client.get("/healthz") as response:
+        assert response.status == 200
+        assert (await response.json())["missing_rights"] == ["healerd is not allowed to create events"]

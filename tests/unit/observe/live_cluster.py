@@ -13,7 +13,6 @@ from aiohttp import web
 
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
-from selfheal_sandbox.api.authentication import tokens
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.api.ports import Identity, PodRuntime
 from selfheal_sandbox.api.server import application
@@ -79,7 +78,7 @@ class ApiServer:
             self._objects,
             cast(PodRuntime, self._kubelet),
             FakeNetwork(),
-            authenticate=tokens({TOKEN: Identity("tester", ("system:masters",))}),
+            authenticate={TOKEN: Identity("tester", ("system:masters",))}.get,
             bookmark_seconds=self._bookmark_seconds,
         )
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)

@@ -84,16 +84,15 @@ def test_no_quantile_without_requests_or_bounds(buckets: dict[float, float]) -> 
 
 
 def test_a_rate_over_a_window() -> None:
-    rate = error_rate(Reading(30, 3, {0.5: 30, math.inf: 30}), 15.0, 1_000.0, "own scrape", (None, 0.5))
+    rate = error_rate(Reading(30, 3, {0.5: 30, math.inf: 30}), 15.0, 1_000.0, "own scrape")
     assert (rate.ratio, rate.requests_per_second, rate.window_seconds, rate.measured_at) == (0.1, 2.0, 15.0, 1_000.0)
     assert rate.p95_seconds == pytest.approx(0.475)
-    assert rate.history == (None, 0.5, 0.1)
 
 
 def test_no_requests_is_no_data_never_zero() -> None:
     rate = error_rate(Reading(), 15.0, 1_000.0, "own scrape")
-    assert (rate.ratio, rate.requests_per_second, rate.p95_seconds, rate.history) == (None, 0.0, None, (None,))
+    assert (rate.ratio, rate.requests_per_second, rate.p95_seconds) == (None, 0.0, None)
 
 
-def test_history_is_bounded() -> None:
-    assert len(error_rate(Reading(1), 1.0, 1.0, "own scrape", tuple([0.0] * 500)).history) == 60
+def test_a_series_without_a_status_can_not_tell_failures_and_is_left_out() -> None:
+    assert parse_reading('http_requests_total{route="/"} 9\nhttp_requests_total{status="500"} 1\n') == Reading(1.0, 1.0)

@@ -16,7 +16,9 @@ ApiError                 the API server refused; ``status`` says how
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
 import aiohttp
@@ -38,6 +40,7 @@ class ApiError(SelfhealError):
         status: HTTP status; 0 where there was no answer.
         reason: Kubernetes' word for it (``AlreadyExists``); "" where none was given.
         message: The server's message, one line of at most 256 characters.
+        body: The answer as it came, at most 64 KiB; what a proxied server answered is only here.
     """
 
     default_status: ClassVar[int] = 0
@@ -49,6 +52,7 @@ class ApiError(SelfhealError):
         self.status = self.default_status if status is None else status
         self.reason = reason
         self.message = message
+        self.body = b""
 
 
 class NotFound(ApiError):  # noqa: N818 - the words people read are the names
@@ -189,7 +193,9 @@ def from_response(
         headers: Its headers, for ``Retry-After``.
         watch: Whether the request was a watch.
     """
-    return from_status(method, path, status, decode_status(body), _retry_after(headers or {}), watch=watch)
+    error = from_status(method, path, status, decode_status(body), _retry_after(headers or {}), watch=watch)
+    error.body = body
+    return error
 
 
 def from_status(
@@ -281,9 +287,25 @@ def _with_causes(status: Status) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    # The other form of the header, an HTTP date, is never sent by an API server.
+    """Seconds to wait; a date, as proxies in between send it, counts from the answer's own ``Date``.
+
+    Our clock is asked only where the answer tells no time: it may be an hour off the server's.
+    """
     text = headers.get("Retry-After", "").strip()
-    return float(text) if text.isdigit() else None
+    if text.isascii() and text.isdigit():
+        return float(text)
+    until = _http_date(text)
+    if until is None:
+        return None
+    answered = _http_date(headers.get("Date", ""))
+    return max(0.0, until - (time.time() if answered is None else answered))
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _bounded(seconds: float | None) -> float | None:

@@ -1,6 +1,9 @@
 """Calls to the Kubernetes API over one session: decoded to our own structs, each with a deadline."""
 
 import asyncio
+import fcntl
+import sys
+import termios
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ from selfheal_core.cluster.kubernetes.api_errors import (
     from_response,
 )
 from selfheal_core.cluster.kubernetes.configuration import Connection
+from selfheal_core.cluster.kubernetes.gulps import Gulps
 
 T = TypeVar("T")
 _JSON: type[Any] = Any
@@ -57,6 +61,30 @@ class LineStream:
         self._content = response.content
         self._server = server
         self._idle_seconds = idle_seconds
+        self._read_bytes = 0
+        connection = response.connection
+        transport = None if connection is None else connection.transport
+        self._socket = None if transport is None else transport.get_extra_info("socket")
+        self._response = response
+        self._gulps: Gulps | None = None
+
+    def read_in_gulps(self) -> None:
+        """From here on, take what comes within a moment at once while the stream is busy (see ``gulps``)."""
+        connection = self._response.connection
+        transport = connection.transport if connection is not None else None
+        self._gulps = Gulps(transport)
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much waits in our own buffer."""
+        return self._content.total_bytes - self._read_bytes
+
+    def backlog_bytes(self) -> int:
+        """How much has arrived and waits to be read, in our buffer and in the socket's."""
+        if self._socket is None or self._socket.fileno() < 0:
+            return self.unread_bytes
+        found: bytes = fcntl.ioctl(self._socket.fileno(), termios.FIONREAD, bytes(4))
+        return self.unread_bytes + int.from_bytes(found, sys.byteorder)
 
     async def readline(self) -> bytes:
         """The next line with its newline; without one at a cut, empty at the end.
@@ -67,7 +95,13 @@ class LineStream:
             ServerFault: A line is longer than the buffer.
         """
         try:
-            return await self._content.readline()
+            if self._gulps is not None:
+                self._gulps.count_line()
+                if not self.unread_bytes:
+                    await self._gulps.gather()
+            line = await self._content.readline()
+            self._read_bytes += len(line)
+            return line
         except (LineTooLong, ValueError) as error:
             raise ServerFault(f"{self._server} sent a line that is too long") from error
         except TimeoutError as error:
@@ -85,11 +119,14 @@ class KubernetesClient:
     Attributes:
         connection: Where it talks to.
         writes: Requests sent that could change something; reviews of our own rights and dry runs are not counted.
+        streams_lists: Whether the server is asked for lists as streams (WatchList); a reflector that finds out that it
+            does not know them clears it for all.
     """
 
     def __init__(self, connection: Connection, *, user_agent: str) -> None:
         self.connection = connection
         self.writes = 0
+        self.streams_lists = True
         self._user_agent = user_agent
 
     async def get(
@@ -273,6 +310,12 @@ class KubernetesClient:
         answer = await self.get_json("/version")
         return str(answer.get("gitVersion", ""))
 
+    async def server_date(self) -> str:
+        """What the server stamps an answer with as its ``Date``, to the second; "" if nothing."""
+        response, _ = await self._open(_Request("GET", "/version"))
+        response.release()
+        return response.headers.get("Date", "")
+
     async def stream_lines(
         self, path: str, params: Params | None = None, *, idle_seconds: float | None
     ) -> AsyncIterator[bytes]:
@@ -363,7 +406,10 @@ class KubernetesClient:
         except Unauthorized:
             if not await self.connection.renew(credentials):
                 raise
-        return await self._attempt(request, await self.connection.headers())
+            renewed = await self.connection.headers()
+            if renewed == credentials and renewed:  # without headers it is a certificate, which may be another one
+                raise
+        return await self._attempt(request, renewed)
 
     async def _attempt(self, request: "_Request", credentials: dict[str, str]) -> tuple[aiohttp.ClientResponse, float]:
         until = asyncio.get_running_loop().time() + request.deadline_seconds

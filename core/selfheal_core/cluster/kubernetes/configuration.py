@@ -19,11 +19,13 @@ from yarl import URL
 from selfheal_core.cluster.addresses import is_loopback
 from selfheal_core.cluster.kubernetes import kubeconfig as kubeconfig_files
 from selfheal_core.cluster.kubernetes import tls
+from selfheal_core.cluster.kubernetes.api_errors import Unreachable
 from selfheal_core.cluster.kubernetes.credentials import (
     Credentials,
     FixedHeaders,
     Issued,
     IssuedCredentials,
+    RewrittenFiles,
     TokenFile,
     basic,
     bearer,
@@ -87,6 +89,7 @@ class Connection:
         self.kubeconfig = kubeconfig
         self.options: RequestOptions = options or {}
         self._credentials = credentials
+        self._refused: dict[str, str] | None = None
 
     def url(self, path: str, params: Mapping[str, str] | None = None) -> URL:
         """The full address of a path, which is already escaped."""
@@ -103,7 +106,22 @@ class Connection:
 
     async def renew(self, refused: Mapping[str, str]) -> bool:
         """Forget cached credentials after a 401; True if asking again may help."""
+        self._refused = dict(refused)
         return await self._credentials.renew(refused)
+
+    async def renewed(self) -> bool:
+        """Whether there are other credentials by now than those that were refused last; sends the server nothing."""
+        refused = self._refused
+        if refused is None:
+            return True
+        try:
+            # Certificates show in no header: there, having read others is all that can be known.
+            found = await self._credentials.renew(refused) and (not refused or await self.headers() != refused)
+        except Unreachable:
+            return False
+        if found:
+            self._refused = None  # so that everybody who waits hears of it
+        return found
 
     async def close(self) -> None:
         """Close the session and its connections."""
@@ -145,7 +163,7 @@ def from_selection(selection: kubeconfig_files.Selection, environ: Mapping[str, 
     Raises:
         BadUsage: A file that it names can't be read, or a value makes no sense.
     """
-    cluster, user = selection.cluster, selection.user
+    cluster = selection.cluster
     server = _server(cluster)
     context = None
     if server.startswith("https:"):
@@ -153,12 +171,11 @@ def from_selection(selection: kubeconfig_files.Selection, environ: Mapping[str, 
         context = tls.client_context(
             authority=authority, verify=cluster.values.get("insecure-skip-tls-verify") is not True
         )
-        _present_certificate(context, user)
     host_name = cluster.text("tls-server-name")
-    credentials = _credentials(selection, environ, context)
+    credentials = _rereadable(selection, environ, context)
     proxy = proxy_for(server, cluster.text("proxy-url"), environ)
     return Connection(
-        identity=Identity(selection.context, cluster.name, user.name, selection.namespace, server),
+        identity=Identity(selection.context, cluster.name, selection.user.name, selection.namespace, server),
         session=_session(context, proxy),
         credentials=credentials,
         kubeconfig=selection.files,
@@ -191,6 +208,29 @@ def _server(cluster: kubeconfig_files.Entry) -> str:
             f"correct it with: kubectl config set-cluster {cluster.name} --server=https://HOST:PORT",
         )
     return server
+
+
+def _rereadable(
+    selection: kubeconfig_files.Selection, environ: Mapping[str, str], context: ssl.SSLContext | None
+) -> Credentials:
+    """The context's credentials, now from ``selection``, later from its files as they are then.
+
+    Only who we are is read again; another server would be another connection.
+    """
+    selected = [selection]
+
+    def read() -> Credentials:
+        current = (
+            selected.pop()
+            if selected
+            else kubeconfig_files.select(kubeconfig_files.read(selection.files), selection.context)
+        )
+        if context is not None:
+            _present_certificate(context, current.user)
+        return _credentials(current, environ, context)
+
+    certificate = (selection.user.file("client-certificate"), selection.user.file("client-key"))
+    return RewrittenFiles((*selection.files, *(file for file in certificate if file is not None)), read)
 
 
 def _credentials(

@@ -18,7 +18,10 @@ class HasMetadata(Protocol):
 
 
 T = TypeVar("T", bound=HasMetadata)
-EventKind = Literal["stored", "deleted", "bookmark", "error", "unreadable"]
+EventKind = Literal["stored", "deleted", "bookmark", "listed", "error", "unreadable"]
+"""listed: the bookmark at the end of a list that came as a stream."""
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+"""Annotation of that bookmark (Kubernetes KEP-3157, WatchList)."""
 CHANGES: Mapping[str, EventKind] = {"ADDED": "stored", "MODIFIED": "stored", "DELETED": "deleted"}
 
 
@@ -56,6 +59,7 @@ class _Envelope(msgspec.Struct, frozen=True, gc=False):
 
 class _Version(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     resource_version: str = ""
+    annotations: dict[str, str] | None = None
 
 
 class _Versioned(msgspec.Struct, frozen=True, gc=False):
@@ -124,7 +128,9 @@ class Decoder(Generic[T]):
             if envelope.type in CHANGES:
                 return WatchEvent("unreadable", self._versioned.decode(envelope.object).metadata.resource_version)
             if envelope.type == "BOOKMARK":
-                return WatchEvent("bookmark", self._versioned.decode(envelope.object).metadata.resource_version)
+                mark = self._versioned.decode(envelope.object).metadata
+                last = (mark.annotations or {}).get(INITIAL_EVENTS_END) == "true"
+                return WatchEvent("listed" if last else "bookmark", mark.resource_version)
             # An ERROR, or a bare Status as a proxy in between may send it.
             return WatchEvent("error", "", None, self._status.decode(envelope.object if envelope.type else line))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
