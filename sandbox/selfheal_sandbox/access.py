@@ -1,9 +1,11 @@
 """Who gets in: a certificate made for each start, bearer tokens, and the kubeconfig that holds both."""
 
 import base64
+import hashlib
 import secrets
 import ssl
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -14,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from selfheal_sandbox.api import authentication
 from selfheal_sandbox.api.ports import Identity
+from selfheal_sandbox.rbac.authorizer import MASTERS, account_groups, account_username
 
-ADMIN = Identity("sandbox-admin", ("system:masters", "system:authenticated"))
+ADMIN = Identity("sandbox-admin", (MASTERS, "system:authenticated"))
 HOST = "127.0.0.1"
 NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 VALID_FOR = timedelta(days=90)
@@ -122,31 +124,83 @@ def server_context(certificates: Certificates) -> ssl.SSLContext:
 
 
 class Tokens:
-    """Bearer tokens and whose they are: the administrator's, and one for each service account that asks.
+    """Bearer tokens and whose they are: the administrator's, those of service accounts, and of users that were made.
+
+    Args:
+        account_uid: gives the uid of a service account by namespace and name, "" if there is none: the tokens of an
+            account end with it.
+        users: whose the tokens of made users are.
+        now: tells the time, for tokens that end.
 
     Attributes:
         admin: the administrator's token.
-        authenticate: tells whose token it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        account_uid: Callable[[str, str], str],
+        users: Callable[[str], Identity | None] = lambda _: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.admin = secrets.token_urlsafe(TOKEN_BYTES)
-        self._known: dict[str, Identity] = {self.admin: ADMIN}
-        self._accounts: dict[tuple[str, str], str] = {}
-        self.authenticate = authentication.tokens(self._known)
+        self._admin_key = token_key(self.admin)
+        self._account_uid = account_uid
+        self._users = users
+        self._now = now
+        self._issued: dict[bytes, _AccountToken] = {}
+        self._mounted: dict[tuple[str, str, str], str] = {}
+
+    def authenticate(self, token: str) -> Identity | None:
+        """Return whose token it is, or None."""
+        key = token_key(token)
+        if key == self._admin_key:
+            return ADMIN
+        found = self._issued.get(key)
+        if found is None:
+            return self._users(token)
+        has_ended = found.expires is not None and found.expires <= self._now()
+        if has_ended or self._account_uid(found.namespace, found.name) != found.uid:
+            return None
+        username = account_username(found.namespace, found.name)
+        return Identity(username, account_groups(found.namespace), found.uid)
 
     def for_account(self, namespace: str, name: str) -> str:
-        """Return the token of a service account; the same one every time."""
-        token = self._accounts.get((namespace, name))
+        """Return the token of a service account for pods; the same one for as long as the account is the same."""
+        uid = self._account_uid(namespace, name)
+        token = self._mounted.get((namespace, name, uid))
         if token is None:
-            token = self._accounts[namespace, name] = secrets.token_urlsafe(TOKEN_BYTES)
-            groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
-            self._known[token] = Identity(f"system:serviceaccount:{namespace}:{name}", groups)
+            token = self._mounted[namespace, name, uid] = self.issue(namespace, name, uid, None)
+        return token
+
+    def issue(self, namespace: str, name: str, uid: str, expires: datetime | None) -> str:
+        """Return a new token of a service account that ends at a time, or with the account; drops those that ended."""
+        now = self._now()
+        ended = [key for key, one in self._issued.items() if one.expires is not None and one.expires <= now]
+        for key in ended:
+            del self._issued[key]
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._issued[token_key(token)] = _AccountToken(namespace, name, uid, expires)
         return token
 
 
-def kubeconfig(context: str, url: str, authority: bytes, token: str) -> str:
-    """Return a kubeconfig (YAML) with one context."""
+@dataclass(frozen=True, slots=True)
+class _AccountToken:
+    namespace: str
+    name: str
+    uid: str
+    expires: datetime | None
+
+
+def token_key(token: str) -> bytes:
+    """Return what a token is looked up by: its hash, so that the time this takes tells nothing about it."""
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+
+
+def kubeconfig(
+    context: str, url: str, authority: bytes, token: str, *, user: str = "", namespace: str = "default"
+) -> str:
+    """Return a kubeconfig (YAML) with one context; its user is called like the context unless it has a name."""
+    user = user or context
     return f"""\
 apiVersion: v1
 kind: Config
@@ -160,13 +214,18 @@ contexts:
 - name: {context}
   context:
     cluster: {context}
-    user: {context}
-    namespace: default
+    user: {user}
+    namespace: {namespace}
 users:
-- name: {context}
+- name: {user}
   user:
     token: {token}
 """
+
+
+def context_name(sandbox: str) -> str:
+    """Return the name of the context in the kubeconfigs of a sandbox."""
+    return "selfheal-sandbox" if sandbox == "default" else f"selfheal-sandbox-{sandbox}"
 
 
 def write_private(path: Path, text: str) -> None:

@@ -21,6 +21,14 @@ class ClientError(Exception):
     """The sandbox did not answer, or not what was hoped for; the message says what."""
 
 
+class NotFound(ClientError):  # noqa: N818 - the words people read are the names
+    """There is no such object."""
+
+
+class Conflict(ClientError):  # noqa: N818
+    """There is such an object already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """Asks one sandbox."""
@@ -54,18 +62,31 @@ class Client:
         Raises:
             ClientError: no answer, or a Status that says failure.
         """
+        return self._ask("GET", path)
+
+    def post(self, path: str, obj: dict[str, Any]) -> dict[str, Any]:
+        """Create an object and return it as stored.
+
+        Raises:
+            ClientError: no answer, or a Status that says failure.
+        """
+        return self._ask("POST", path, json.dumps(obj))
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
         context = ssl.create_default_context(cadata=self.authority.decode())
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=DEADLINE_SECONDS, context=context)
         try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             answer: dict[str, Any] = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ClientError(f"GET {path}: {error}") from None
+            raise ClientError(f"{method} {path}: {error}") from None
         finally:
             connection.close()
         if response.status >= 400:
-            raise ClientError(str(answer.get("message") or f"GET {path}: HTTP {response.status}"))
+            kind = {404: NotFound, 409: Conflict}.get(response.status, ClientError)
+            raise kind(str(answer.get("message") or f"{method} {path}: HTTP {response.status}"))
         return answer
 
     def counts(self) -> dict[str, int]:

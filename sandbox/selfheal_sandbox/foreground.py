@@ -17,8 +17,8 @@ LOG_TAIL_LINES = 10
 FILES = 16384
 
 
-def run(options: Options, ready: Callable[[str], None]) -> None:
-    """Run a sandbox until SIGINT, SIGTERM or SIGHUP; ``ready`` is called with its URL once it serves.
+def run(options: Options, ready: Callable[[ServerInfo], None]) -> None:
+    """Run a sandbox until SIGINT, SIGTERM or SIGHUP; ``ready`` is called with what it tells once it serves.
 
     Raises:
         StateError: it cannot start.
@@ -35,7 +35,7 @@ def run(options: Options, ready: Callable[[str], None]) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with Sandbox(options) as sandbox:
             gc.freeze()  # what was imported stays; the collector need not look at it again
-            ready(sandbox.url)
+            ready(sandbox.info())
             await stop.wait()
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
@@ -85,6 +85,8 @@ def _arguments(options: Options) -> list[str]:
     """Return the command line that asks for these options."""
     arguments = ["up", "--name", options.folder.name, "--speed", str(options.speed), "--nodes", str(options.nodes)]
     arguments += ["--controllers" if options.run_controllers else "--no-controllers"]
+    arguments += ["--fresh"] if options.fresh else []
+    arguments += [f"--prometheus={options.prometheus}"] if options.prometheus else []
     return arguments + (["--request-log", str(options.request_log.absolute())] if options.request_log else [])
 
 

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 no such sandbox runs.
 """
 
+import os
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -17,6 +18,10 @@ from selfheal_sandbox.state import Folder, ServerInfo, StateError, command, end
 BEGAN = time.monotonic()
 NOT_RUNNING = 4
 MAX_NODES = 20
+FIND_PROMETHEUS = "find"
+"""Take Prometheus from where it is, or out of Debian's package."""
+AVAILABLE_PROMETHEUS = "available"
+"""Take it where it is there already, and say nothing where it is not: whoever starts a demo does not wait for it."""
 START_SECONDS = 30.0
 P = ParamSpec("P")
 
@@ -93,30 +98,76 @@ def main() -> None:
     show_default=True,
     help="Without controllers it is an API server alone, and no pod runs.",
 )
-def up(name: str, detach: bool, speed: float, nodes: int, request_log: Path | None, controllers: bool) -> None:
-    """Start a sandbox; it runs until Ctrl-C, or with --detach until `down`."""
+@click.option("--fresh", is_flag=True, help="Start with nothing, and forget what an earlier run held.")
+@click.option(
+    "--prometheus",
+    is_flag=False,
+    flag_value=FIND_PROMETHEUS,
+    metavar="[PATH]",
+    help="Run a Prometheus that scrapes the pods: this program, or one that is found or taken from Debian's package; "
+    "`available` runs it only if none has to be downloaded.",
+)
+def up(
+    name: str,
+    detach: bool,
+    speed: float,
+    nodes: int,
+    request_log: Path | None,
+    controllers: bool,
+    fresh: bool,
+    prometheus: str | None,
+) -> None:
+    """Start a sandbox; it runs until Ctrl-C, or with --detach until `down`.
+
+    It holds what it held when it last ended, as after a reboot of its nodes, unless --fresh is given.
+    """
     from selfheal_sandbox import foreground
     from selfheal_sandbox.options import Options
 
     if request_log is not None and not request_log.parent.is_dir():
         raise click.BadParameter(f"there is no folder {request_log.parent}", param_hint="--request-log")
     folder = Folder.of(name)
-    options = Options(folder, speed, nodes, controllers, request_log)
+    program = prometheus_program(prometheus)
+    options = Options(folder, speed, nodes, controllers, request_log, fresh=fresh, prometheus=program)
 
-    def ready(url: str) -> None:
-        click.echo(usage(folder, url, time.monotonic() - BEGAN))
+    def ready(info: ServerInfo) -> None:
+        click.echo(usage(folder, info, time.monotonic() - BEGAN))
 
     if detach:
-        ready(foreground.start_in_background(options, START_SECONDS).url)
+        ready(foreground.start_in_background(options, START_SECONDS))
         click.echo(f"End it with: {command('down', name)}")
     else:
         foreground.run(options, ready)
 
 
-def usage(folder: Folder, url: str, seconds: float) -> str:
+def prometheus_program(wish: str | None) -> Path | None:
+    """Return the Prometheus to run; where none can be had, say so and go on without one."""
+    if wish is None:
+        return None
+    if wish not in (FIND_PROMETHEUS, AVAILABLE_PROMETHEUS):
+        path = Path(wish)
+        if not os.access(path, os.X_OK) or path.is_dir():
+            raise click.BadParameter(f"{path} is no program", param_hint="--prometheus")
+        return path.absolute()
+    from selfheal_sandbox.tools.fetch import FetchError
+    from selfheal_sandbox.tools.prometheus import available, resolve
+    from selfheal_sandbox.tools.resolve import tools_folder
+
+    if wish == AVAILABLE_PROMETHEUS:
+        return available("prometheus", tools_folder())
+    try:
+        return resolve(say=lambda text: click.echo(text, err=True))
+    except FetchError as error:
+        click.echo(f"Going on without Prometheus: {error}", err=True)
+        return None
+
+
+def usage(folder: Folder, info: ServerInfo, seconds: float) -> str:
     """Return what to do with a sandbox that is ready."""
+    restored = f"It holds what it held at {info.restored}; to start with nothing: up --fresh\n" if info.restored else ""
     return (
-        f"Sandbox {folder.name!r} is ready after {seconds:.1f} s: {url}\n"
+        f"Sandbox {folder.name!r} is ready after {seconds:.1f} s: {info.url}\n"
+        f"{restored}"
         f"  export KUBECONFIG={folder.kubeconfig}\n"
         "  kubectl get nodes\n"
         "Whoever reads that file can run programs as you."
@@ -125,21 +176,33 @@ def usage(folder: Folder, url: str, seconds: float) -> str:
 
 @main.command()
 @named
-@click.option("--forget", is_flag=True, help="Also remove its folder, with its log.")
+@click.option("--forget", is_flag=True, help="Also remove its folder, with its log and all that it held.")
 def down(name: str, forget: bool) -> None:
-    """End a sandbox and everything that runs in it."""
+    """End a sandbox and everything that runs in it; `up` brings back what it held."""
     folder = Folder.of(name)
     info = folder.info()
     if info is None:
-        if folder.clear_if_stale():
-            click.echo(f"Sandbox {name!r} had been killed; what it left behind is removed.")
-            return
-        fail(f"sandbox {name!r} does not run", NOT_RUNNING)
+        _clear_up(folder, forget=forget)
+        return
     if not end(folder, info):
         fail(f"process {info.pid} of sandbox {name!r} does not end; look at it with: ps -fp {info.pid}")
     if forget:
         folder.forget()
-    click.echo(f"Sandbox {name!r} ended.")
+        click.echo(f"Sandbox {name!r} ended; all that it held is removed.")
+    else:
+        click.echo(f"Sandbox {name!r} ended; what it held comes back with: {command('up', name)}")
+
+
+def _clear_up(folder: Folder, *, forget: bool) -> None:
+    """Remove what a sandbox that does not run left behind."""
+    was_killed = folder.clear_if_stale()
+    if forget and folder.snapshot.exists():
+        folder.forget()
+        click.echo(f"Sandbox {folder.name!r} does not run; all that it held is removed.")
+    elif was_killed:
+        click.echo(f"Sandbox {folder.name!r} had been killed; what it left behind is removed.")
+    else:
+        fail(f"sandbox {folder.name!r} does not run", NOT_RUNNING)
 
 
 @main.command()
@@ -170,10 +233,28 @@ def status(name: str, as_json: bool) -> None:
 
 @main.command()
 @named
-def kubeconfig(name: str) -> None:
-    """Print the path of a sandbox's kubeconfig."""
-    folder, _ = running(name)
-    click.echo(folder.kubeconfig)
+@click.option("--as", "user", metavar="USER", help="Make a user of this name first, and print the path of its own.")
+@click.option("--role", "roles", multiple=True, metavar="ROLE", help="ClusterRole that the user gets, such as view.")
+@click.option("-n", "--namespace", metavar="NS", help="Where it gets the roles; everywhere otherwise.")
+def kubeconfig(name: str, user: str | None, roles: tuple[str, ...], namespace: str | None) -> None:
+    """Print the path of a sandbox's kubeconfig: the administrator's, or with --as that of a user.
+
+    --role may be given several times, and again later; a role is taken back with kubectl delete clusterrolebinding
+    (or rolebinding) selfheal-sandbox:USER:ROLE.
+    """
+    folder, info = running(name)
+    if user is None:
+        if roles or namespace is not None:
+            raise click.UsageError("--role and --namespace are about a user: name one with --as")
+        click.echo(folder.kubeconfig)
+        return
+    from selfheal_sandbox import users
+    from selfheal_sandbox.client import Client, ClientError
+
+    try:
+        click.echo(users.make(folder, Client.of(folder, info), users.checked_name(user), roles, namespace))
+    except ClientError as error:
+        fail(str(error))
 
 
 @main.command()

@@ -19,6 +19,8 @@ class Options:
         run_controllers: without them it is an API server alone, with no nodes, and nothing runs.
         request_log: where requests are logged; None keeps no log.
         images: the programs that containers may run.
+        fresh: start with nothing, although there is a snapshot of an earlier run.
+        prometheus: program that scrapes the pods; None runs none.
     """
 
     folder: Folder
@@ -27,3 +29,5 @@ class Options:
     run_controllers: bool = True
     request_log: Path | None = None
     images: Table = field(default_factory=lambda: own_images(__version__))
+    fresh: bool = False
+    prometheus: Path | None = None

@@ -10,18 +10,23 @@ from typing import Self
 
 from aiohttp import web
 
-from selfheal_sandbox import access
-from selfheal_sandbox.api.objects import Objects
+from selfheal_sandbox import access, users
+from selfheal_sandbox.api.objects import SERVICE_ACCOUNTS, Objects
 from selfheal_sandbox.api.server import application, runner
 from selfheal_sandbox.controllers import run as controllers
+from selfheal_sandbox.controllers.node_status import node_names
 from selfheal_sandbox.kinds.registry import Registry
 from selfheal_sandbox.kubelet.kubelet import Kubelet
 from selfheal_sandbox.kubelet.runtime import KubeletOptions
+from selfheal_sandbox.monitoring.prometheus import Monitoring, MonitoringOptions
 from selfheal_sandbox.network.addresses import LoopbackRange
 from selfheal_sandbox.network.proxy import Network
 from selfheal_sandbox.options import Options
+from selfheal_sandbox.reboot import after_reboot
+from selfheal_sandbox.snapshots import SnapshotWriter, load
 from selfheal_sandbox.state import Claim, ServerInfo
-from selfheal_sandbox.store.objects import now_rfc3339
+from selfheal_sandbox.store.objects import now_rfc3339, uid_of
+from selfheal_sandbox.store.snapshot import Snapshot
 from selfheal_sandbox.store.store import Store
 
 CLOSE_SECONDS = 1.0
@@ -52,8 +57,10 @@ class Sandbox:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.kubeconfig = options.folder.kubeconfig
-        self._tokens = access.Tokens()
+        made = users.TokenFile(users.UserFiles.of(options.folder))
+        self._tokens = access.Tokens(self._account_uid, made.authenticate)
         self._stack = AsyncExitStack()
+        self._restored = ""
 
     @property
     def token(self) -> str:
@@ -64,7 +71,7 @@ class Sandbox:
         """Start everything.
 
         Raises:
-            StateError: a sandbox of this name runs.
+            StateError: a sandbox of this name runs, or its snapshot cannot be read.
             RangeError: no loopback addresses can be had.
             OSError: the request log cannot be opened.
         """
@@ -76,23 +83,38 @@ class Sandbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End everything: the server first, then the pods, at last the files."""
+        """End everything: the server first, then, once the snapshot is written, the pods, at last the files."""
         await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         claim = self.options.folder.claim()
         stack.callback(claim.release)
+        snapshot = None if self.options.fresh else load(claim.folder.snapshot, claim.folder.name)
         addresses = stack.enter_context(LoopbackRange.claim())
         listener = stack.enter_context(socket.create_server((access.HOST, 0), backlog=512))
         self.url = f"https://{access.HOST}:{listener.getsockname()[1]}"
         certificates = access.new_certificates()
         self.network = Network(addresses)
-        self.objects = Objects(Store(), Registry(), _utc_now, addresses=self.network)
+        self.objects = Objects(self._store(snapshot, addresses), Registry(), _utc_now, addresses=self.network)
         self.kubelet = await stack.enter_async_context(self._new_kubelet(certificates, listener))
         if self.options.run_controllers:
             await stack.enter_async_context(self._start_controllers(certificates))
+        network = str(addresses.network)
+        writer = SnapshotWriter(self.objects.store, claim.folder.snapshot, _utc_now, network)
+        await stack.enter_async_context(writer)  # ends before the kubelet does, while the pods still run
+        await self._start_monitoring(stack)
         await self._serve(stack, certificates, listener)
         self._tell(claim, certificates)
+
+    def _store(self, snapshot: Snapshot | None, addresses: LoopbackRange) -> Store:
+        """Return the store to start with: empty, or as the snapshot tells."""
+        store = Store()
+        if snapshot is not None:
+            nodes = node_names(self.options.nodes) if self.options.run_controllers else []
+            start = after_reboot(snapshot, _utc_now(), addresses.network, nodes)
+            store.restore(start.revision, start.objects)
+            self._restored = snapshot.written
+        return store
 
     def _new_kubelet(self, certificates: access.Certificates, listener: socket.socket) -> Kubelet:
         options = KubeletOptions(
@@ -117,12 +139,22 @@ class Sandbox:
             root_certificate=certificates.authority.decode(),
         )
 
+    async def _start_monitoring(self, stack: AsyncExitStack) -> None:
+        """Run Prometheus where one was asked for and pods run that it can scrape."""
+        program = self.options.prometheus
+        if program is None or not self.options.run_controllers:
+            return
+        address = self.network.allocate_pod_ip()
+        options = MonitoringOptions(program, self.options.folder.prometheus, address, self.options.speed)
+        await stack.enter_async_context(Monitoring(self.objects, self.kubelet.watchdog, options))
+
     async def _serve(self, stack: AsyncExitStack, certificates: access.Certificates, listener: socket.socket) -> None:
         app = application(
             self.objects,
             self.kubelet,
             self.network,
             authenticate=self._tokens.authenticate,
+            issue_token=self._tokens.issue,
             request_log=self.options.request_log,
         )
         running = runner(app, shutdown_seconds=CLOSE_SECONDS)
@@ -133,10 +165,15 @@ class Sandbox:
     def _tell(self, claim: Claim, certificates: access.Certificates) -> None:
         """Write the kubeconfig and, at last, the file that says that the sandbox is ready."""
         folder = claim.folder
-        context = "selfheal-sandbox" if folder.name == "default" else f"selfheal-sandbox-{folder.name}"
-        text = access.kubeconfig(context, self.url, certificates.authority, self.token)
+        text = access.kubeconfig(access.context_name(folder.name), self.url, certificates.authority, self.token)
+        users.refresh(folder, self.url, certificates.authority)
         access.write_private(folder.kubeconfig, text)
         access.write_private(folder.server_info, self.info().to_json())
+
+    def _account_uid(self, namespace: str, name: str) -> str:
+        """Return the uid of a service account, "" if there is none."""
+        account = self.objects.store.get(SERVICE_ACCOUNTS, namespace, name)
+        return uid_of(account) if account is not None else ""
 
     def info(self) -> ServerInfo:
         """Return what the sandbox tells about itself."""
@@ -148,4 +185,5 @@ class Sandbox:
             speed=options.speed,
             nodes=options.nodes if options.run_controllers else 0,
             started=now_rfc3339(_utc_now()),
+            restored=self._restored,
         )

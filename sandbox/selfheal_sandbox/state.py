@@ -27,7 +27,11 @@ class StateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What a running sandbox tells about itself in ``server.json``."""
+    """What a running sandbox tells about itself in ``server.json``.
+
+    Attributes:
+        restored: when the snapshot was written that it started from; "" when it started with nothing.
+    """
 
     name: str
     pid: int
@@ -35,6 +39,7 @@ class ServerInfo:
     speed: float
     nodes: int
     started: str
+    restored: str = ""
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -97,6 +102,16 @@ class Folder:
         return self.path / "server.log"
 
     @property
+    def prometheus(self) -> Path:
+        """What Prometheus keeps while it runs."""
+        return self.path / "prometheus"
+
+    @property
+    def snapshot(self) -> Path:
+        """What a sandbox that ended held, for its next start."""
+        return self.path / "snapshot"
+
+    @property
     def lock(self) -> Path:
         """Held by the sandbox as long as it runs."""
         return self.path / "lock"
@@ -154,14 +169,15 @@ class Folder:
         return True
 
     def forget(self) -> None:
-        """Remove the whole folder of a sandbox that has ended, its log included."""
+        """Remove the whole folder of a sandbox that has ended, its log and snapshot included."""
         if not self.is_running():
             shutil.rmtree(self.path, ignore_errors=True)
 
     def clear(self) -> None:
-        """Remove what belongs to one run; only whoever holds the claim may do this."""
-        shutil.rmtree(self.pods, ignore_errors=True)
-        for path in (self.kubeconfig, self.server_info):
+        """Remove what belongs to one run, so not the snapshot; only whoever holds the claim may do this."""
+        for folder in (self.pods, self.prometheus):
+            shutil.rmtree(folder, ignore_errors=True)
+        for path in (self.kubeconfig, self.server_info, *self.path.glob(f".{self.snapshot.name}.*")):
             path.unlink(missing_ok=True)
 
 

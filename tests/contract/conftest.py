@@ -1,19 +1,18 @@
 """One cluster for all contract tests, a namespace for each module, and clients of them."""
 
 import asyncio
-import shutil
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.contract.api import Api, eventually
 from tests.contract.cluster import Cluster, running_cluster
+from tests.pinned_tools import KUBECTL_VERSIONS, program, version
 
 REQUEST_SECONDS = 100.0
 KUBECTL_SECONDS = 30.0
@@ -99,11 +98,15 @@ class Kubectl:
         return done.stdout
 
 
-@pytest.fixture(scope="module")
-def kubectl(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    program = shutil.which("kubectl")
-    if program is None:
-        pytest.skip("kubectl is not on PATH; install it, or run: python -m selfheal_sandbox.tools")
-    cache: Path = tmp_path_factory.mktemp("kubectl")
+@pytest.fixture(scope="module", params=KUBECTL_VERSIONS, ids=version)
+def kubectl(
+    request: pytest.FixtureRequest, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kubectl]:
+    """The oldest and the newest kubectl that the sandbox answers to, each in a namespace of its own."""
+    path = program(request.param)
+    namespace = f"contract-{uuid.uuid4().hex[:8]}"
+    asyncio.run(make_namespace(cluster, namespace))
+    cache = tmp_path_factory.mktemp("kubectl")
     options = ("--kubeconfig", str(cluster.kubeconfig), "--cache-dir", str(cache), "--namespace", namespace)
-    return Kubectl(program, options)
+    yield Kubectl(str(path), options)
+    asyncio.run(delete_namespace(cluster, namespace))

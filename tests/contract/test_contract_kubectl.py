@@ -1,4 +1,4 @@
-"""An unmodified kubectl."""
+"""An unmodified kubectl, in the oldest and the newest version."""
 
 import json
 import subprocess

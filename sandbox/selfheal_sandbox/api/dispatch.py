@@ -15,9 +15,11 @@ from selfheal_sandbox.api import (
     logs,
     metrics,
     patching,
+    port_forward,
     proxying,
     reviews,
     scale,
+    token_requests,
     writing,
 )
 from selfheal_sandbox.api.authentication import Authenticate
@@ -38,10 +40,7 @@ from selfheal_sandbox.kinds.registry import Resource
 ROOT_PATHS = ("/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version")
 _UNSUPPORTED = {
     "attach": "the sandbox does not serve attach: use kubectl logs -f, or kubectl exec",
-    "portforward": "the sandbox does not serve port-forward: every pod listens on its own loopback address, see "
-    "kubectl get pods -o wide, or selfheal-sandbox url svc/NAME",
     "ephemeralcontainers": "the sandbox does not serve ephemeral containers: use kubectl exec",
-    "token": "the sandbox gives no tokens on request: pods get theirs in the service account volume",
     "resize": "the sandbox does not resize pods in place",
 }
 
@@ -140,7 +139,8 @@ async def _versioned(
         return json_response(context.discovery.resource_list(group, version))
     review = _review(group, version, parts)
     if review is not None:
-        return reviews.answer_review(review, request, authenticate)
+        namespace = parts[1] if review.namespaced else ""
+        return reviews.answer_review(review, request, authenticate, context.policy, namespace)
     if group == METRICS_GROUP:
         return metrics.read_metrics(context, request, _metrics_target(version, parts))
     target = resource_target(context.objects.registry, group, version, parts)
@@ -239,6 +239,10 @@ async def _subresource(context: ServerContext, request: Request, target: Target)
         return await logs.read_log(context, request, target)
     if name == "exec":
         return await execution.execute(context, request, target)
+    if name == "portforward":
+        return await port_forward.forward_ports(context, request, target)
+    if name == "token" and context.issue_token is not None:
+        return token_requests.request_token(objects, context.issue_token, request, target)
     if name in _POD_ACTIONS:
         if request.method != "POST":
             raise errors.method_not_allowed()

@@ -4,6 +4,7 @@ See pkg/registry/core/pod/storage/eviction.go upstream. The budget is charged in
 that two evictions never share one allowed disruption; the disruption controller counts it anew later.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from aiohttp import web
@@ -52,6 +53,8 @@ def evict(objects: Objects, request: Request, target: Target) -> web.Response:
 def evict_pod(objects: Objects, key: Key, namespace: str, name: str, options: DeleteOptions) -> None:
     """Evict one pod, or raise what `evict` raises."""
     pod = objects.get(key, namespace, name)
+    # A deletion that would be refused must not use up a disruption: the budget would allow none for two minutes.
+    objects.delete(key, namespace, name, options=replace(options, dry_run=True))
     if not ignores_budgets(pod):
         budget = _budget_of(objects, pod)
         if budget is not None and not _is_free(pod, budget):

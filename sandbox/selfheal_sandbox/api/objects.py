@@ -21,6 +21,9 @@ from selfheal_sandbox.store.store import Store
 Strictness: TypeAlias = Literal["Ignore", "Warn", "Strict"]
 """What happens to fields the schema does not know: dropped from sight, told in a warning, or refused."""
 
+Check: TypeAlias = Callable[[Resource, Object, Object | None], None]
+"""Looks at (resource, new object, old object or None) before it is stored; raises `ApiError` to refuse it."""
+
 NAMESPACES: Key = ("", "namespaces")
 SERVICES: Key = ("", "services")
 SERVICE_ACCOUNTS: Key = ("", "serviceaccounts")
@@ -31,7 +34,7 @@ IMMORTAL_NAMESPACES = frozenset({"default", "kube-public", "kube-system"})
 class Objects:
     """The verbs over one store.
 
-    Starts with the four namespaces of every cluster.
+    Starts with what the store holds, and with the four namespaces of every cluster.
 
     Attributes:
         store: the objects; read from it freely, write through the verbs.
@@ -55,8 +58,11 @@ class Objects:
         self._events = EventRecorder(store, clock)
         self._resources: dict[Key, Resource] = {}
         self._resources_generation = -1
+        for definition in store.list(custom_resources.KEY):
+            custom_resources.register(registry, None, definition)
         for name in DEFAULT_NAMESPACES:
-            self.create(NAMESPACES, "", {"metadata": {"name": name}})
+            if store.get(NAMESPACES, "", name) is None:
+                self.create(NAMESPACES, "", {"metadata": {"name": name}})
 
     def resource(self, key: Key) -> Resource:
         """Return the resource of a key in the version its objects are stored in.
@@ -96,6 +102,7 @@ class Objects:
         dry_run: bool = False,
         warnings: list[str] | None = None,
         strictness: Strictness = "Warn",
+        check: Check | None = None,
     ) -> Object:
         """Create an object and return it as stored; ``obj`` itself is not changed.
 
@@ -107,6 +114,7 @@ class Objects:
             dry_run: do everything except storing it.
             warnings: where texts for the user are added.
             strictness: what to do with unknown fields.
+            check: has the last word on whether the object may be stored.
 
         Raises:
             ApiError: 400 wrong types, 403 or 404 about the namespace, 409 exists, 422 against the rules.
@@ -116,6 +124,8 @@ class Objects:
         new = admission.prepare_new(resource, namespace, obj, now)
         self._check_namespace(resource, new)
         admission.admit(resource, new, None, strictness, warnings)
+        if check is not None:
+            check(resource, new, None)
         strategies.prepare_create(resource, new)
         if self.store.get(key, namespace_of(new), name_of(new)) is not None:
             raise errors.already_exists(resource, name_of(new))
@@ -141,6 +151,7 @@ class Objects:
         dry_run: bool = False,
         warnings: list[str] | None = None,
         strictness: Strictness = "Warn",
+        check: Check | None = None,
     ) -> Object:
         """Change an object and return it as stored; nothing is written when nothing changed.
 
@@ -156,6 +167,7 @@ class Objects:
             dry_run: do everything except storing it.
             warnings: where texts for the user are added.
             strictness: what to do with unknown fields.
+            check: has the last word on whether the object may be stored.
 
         Raises:
             ApiError: 400 wrong types, 404 not there, 409 precondition, 422 against the rules.
@@ -165,6 +177,8 @@ class Objects:
         new = admission.prepare_changed(resource, old, mutate(old), subresource)
         strategies.prepare_update(resource, old, new)
         admission.admit(resource, new, old, strictness, warnings)
+        if check is not None:
+            check(resource, new, old)
         if subresource != "status":
             admission.bump_generation(old, new)
         self._check_finalizers(resource, old, new)

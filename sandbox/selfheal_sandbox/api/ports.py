@@ -1,14 +1,18 @@
 """What the API server needs from the kubelet and from the network; tests use small fakes of these."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from selfheal_sandbox.store.objects import Object
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 """Channel numbers of the WebSocket exec protocol (``v4.channel.k8s.io``)."""
+
+
+IssueToken: TypeAlias = Callable[[str, str, str, datetime], str]
+"""Makes a token of a service account: (namespace, name, uid of the account, when it ends) -> token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,7 @@ class Identity:
 
     username: str
     groups: tuple[str, ...] = ()
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

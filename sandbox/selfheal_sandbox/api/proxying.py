@@ -34,8 +34,8 @@ _PER_CONNECTION = frozenset(
         "content-length",
     }
 )
-_NOT_FORWARDED = _PER_CONNECTION | {"authorization", "accept-encoding"}
-_NOT_RETURNED = _PER_CONNECTION | {"content-encoding"}
+_NOT_FORWARDED = _PER_CONNECTION | {"authorization"}
+_NOT_RETURNED = _PER_CONNECTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,8 @@ async def _forward(
             request.method,
             url,
             headers=headers,
+            # What is compressed, and whether, is between the client and the pod.
+            skip_auto_headers=("Accept-Encoding",),
             data=request.body or None,
             allow_redirects=False,
             ssl=False,

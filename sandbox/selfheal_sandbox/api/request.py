@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 
 from selfheal_sandbox.api import decoding, errors
+from selfheal_sandbox.api.objects import Check
 from selfheal_sandbox.api.ports import Identity
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.cause import Cause
@@ -83,6 +84,7 @@ class Request:
         identity: who sent it.
         http: the request of the HTTP library, for answers that stream.
         warnings: texts for ``Warning`` headers; handlers add to it.
+        check: refuses an object that the sender may not store, for what is in it; see `Objects.create`.
     """
 
     method: str
@@ -94,6 +96,7 @@ class Request:
     http: web.Request
     query: Query
     warnings: list[str] = field(default_factory=list)
+    check: Check | None = None
 
     @property
     def parts(self) -> list[str]:
@@ -163,6 +166,7 @@ class Request:
             "dry_run": self.dry_run(),
             "strictness": self.strictness(),
             "warnings": self.warnings,
+            "check": self.check,
         }
 
 

@@ -10,8 +10,13 @@ SIZE_LIMIT_BYTES = 20 * 1024 * 1024
 """A log that grew beyond this is renamed to ``NAME.1`` (replacing an older one), and a new one begun."""
 
 
-class LogLine(msgspec.Struct, frozen=True, rename="camel"):
-    """What is told of a request; never its body, its query or its token."""
+class LogLine(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What is told of a request; never its body, its query or its token.
+
+    Attributes:
+        user: whose token it was.
+        impersonated_user: in whose name it was sent, where that is somebody else.
+    """
 
     time: str
     user: str
@@ -19,6 +24,7 @@ class LogLine(msgspec.Struct, frozen=True, rename="camel"):
     verb: str
     path: str
     code: int
+    impersonated_user: str = ""
 
 
 class RequestLog:

@@ -8,18 +8,22 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from selfheal_sandbox.api import authentication, errors
+from selfheal_sandbox.api import authentication, authorization, errors, impersonation
 from selfheal_sandbox.api.authentication import LOOPBACK_HOSTS, Authenticate
 from selfheal_sandbox.api.discovery import Discovery
 from selfheal_sandbox.api.dispatch import dispatch
 from selfheal_sandbox.api.objects import Objects
-from selfheal_sandbox.api.ports import Identity, PodRuntime, ServiceNetwork
+from selfheal_sandbox.api.ports import Identity, IssueToken, PodRuntime, ServiceNetwork
 from selfheal_sandbox.api.request import Query, Request, split_path
 from selfheal_sandbox.api.request_log import LogLine, RequestLog
 from selfheal_sandbox.api.responses import error_response
 from selfheal_sandbox.api.server_context import ServerContext
 from selfheal_sandbox.api.target import verb_of
 from selfheal_sandbox.api.watching import BOOKMARK_SECONDS
+from selfheal_sandbox.rbac import bootstrap
+from selfheal_sandbox.rbac.authorizer import Attributes
+from selfheal_sandbox.rbac.escalation import Giver
+from selfheal_sandbox.rbac.policy import Policy
 from selfheal_sandbox.store.objects import now_rfc3339_micro
 
 BODY_LIMIT_BYTES = 3 * 1024 * 1024
@@ -32,6 +36,7 @@ SHUTDOWN_SECONDS = 1.0
 DEFAULT_VERSION = "v1.37.0+selfheal-sandbox"
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _IDENTITY: web.RequestKey[Identity] = web.RequestKey("identity", Identity)
+_IMPERSONATED: web.RequestKey[Identity] = web.RequestKey("impersonated", Identity)
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +46,7 @@ def application(
     network: ServiceNetwork,
     *,
     authenticate: Authenticate,
+    issue_token: IssueToken | None = None,
     version: str = DEFAULT_VERSION,
     request_log: Path | None = None,
     allowed_hosts: frozenset[str] = LOOPBACK_HOSTS,
@@ -48,11 +54,14 @@ def application(
 ) -> web.Application:
     """Return the API server as an application; `runner` runs it.
 
+    The roles that every cluster has are made here, as an API server makes them when it starts.
+
     Args:
         objects: the verbs and the store behind them.
         runtime: the kubelet.
         network: the Services.
         authenticate: tells whose token it is.
+        issue_token: makes tokens of service accounts.
         version: what ``/version`` tells.
         request_log: file for the request log; None keeps none.
         allowed_hosts: host names that requests may be sent to.
@@ -61,7 +70,9 @@ def application(
     Raises:
         OSError: the request log cannot be opened.
     """
-    context = ServerContext(objects, runtime, network, Discovery(objects.registry), version, bookmark_seconds)
+    bootstrap.ensure(objects)
+    policy, discovery = Policy(objects.store), Discovery(objects.registry)
+    context = ServerContext(objects, runtime, network, discovery, version, bookmark_seconds, policy, issue_token)
     log = RequestLog(request_log) if request_log is not None else None
     server = ApiServer(context, authenticate, allowed_hosts, log)
     app = web.Application(client_max_size=BODY_LIMIT_BYTES)
@@ -137,21 +148,25 @@ class ApiServer:
         raw_path, query_string = http.rel_url.raw_path, http.rel_url.raw_query_string
         first_part = next(iter(split_path(raw_path)), "")
         authentication.check_host(http.headers.get("Host", ""), self._allowed_hosts)
-        authorization = http.headers.get("Authorization", "")
-        identity = authentication.identity_of(authorization, first_part, self._authenticate)
-        http[_IDENTITY] = identity
+        credentials = http.headers.get("Authorization", "")
+        sender = http[_IDENTITY] = authentication.identity_of(credentials, first_part, self._authenticate)
         try:
             query = Query.parse(query_string)
         except ValueError as error:
             raise errors.bad_request(f"the query cannot be read: {error}") from None
+        policy = self._context.policy
+        identity = http[_IMPERSONATED] = impersonation.effective_identity(sender, http.headers, policy)
+        _authorize(authorization.attributes_of(identity, http.method, split_path(raw_path), query), policy)
         body = await _read_body(http) if http.method in _WITH_BODY else b""
-        return Request(http.method, raw_path, query_string, http.headers, body, identity, http, query, warnings)
+        check = Giver(identity, policy.grants()).check
+        return Request(http.method, raw_path, query_string, http.headers, body, identity, http, query, warnings, check)
 
     async def log_response(self, http: web.Request, response: web.StreamResponse) -> None:
         """Write the request log's line when the headers of an answer are about to be sent."""
         if self._request_log is None:
             return
         identity = http.get(_IDENTITY, authentication.ANONYMOUS)
+        impersonated = http.get(_IMPERSONATED, identity)
         path = http.rel_url.raw_path
         watch = http.query.get("watch", "false").lower() not in ("0", "false")
         self._request_log.write(
@@ -162,8 +177,16 @@ class ApiServer:
                 verb=verb_of(http.method, has_name=has_name(split_path(path)), watch=watch),
                 path=path,
                 code=response.status,
+                impersonated_user=impersonated.username if impersonated != identity else "",
             )
         )
+
+
+def _authorize(wanted: Attributes, policy: Policy) -> None:
+    for each in (wanted, *authorization.further_checks(wanted)):
+        decision = policy.decide(each)
+        if not decision.allowed:
+            raise authorization.forbidden(each, decision.reason)
 
 
 def has_name(parts: list[str]) -> bool:

@@ -6,7 +6,8 @@ import aiohttp
 
 from selfheal_sandbox.api.discovery import Discovery
 from selfheal_sandbox.api.objects import Objects
-from selfheal_sandbox.api.ports import PodRuntime, ServiceNetwork
+from selfheal_sandbox.api.ports import IssueToken, PodRuntime, ServiceNetwork
+from selfheal_sandbox.rbac.policy import Policy
 
 
 @dataclass(slots=True)
@@ -20,6 +21,8 @@ class ServerContext:
         discovery: what is served.
         version: what ``/version`` tells, such as ``v1.37.0``.
         bookmark_seconds: how often watches get a bookmark.
+        policy: who may do what.
+        issue_token: makes tokens of service accounts; None where there are none to be had.
         session: for requests that are forwarded; made when the server starts.
     """
 
@@ -29,4 +32,6 @@ class ServerContext:
     discovery: Discovery
     version: str
     bookmark_seconds: float
+    policy: Policy
+    issue_token: IssueToken | None = None
     session: aiohttp.ClientSession | None = None

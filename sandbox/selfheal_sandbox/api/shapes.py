@@ -7,6 +7,13 @@ from selfheal_sandbox.store.objects import Object
 
 SCALE = Resource("autoscaling", "v1", "scales", "Scale", definition="io.k8s.api.autoscaling.v1.Scale")
 EVICTION = Resource("policy", "v1", "evictions", "Eviction", definition="io.k8s.api.policy.v1.Eviction")
+TOKEN_REQUEST = Resource(
+    "authentication.k8s.io",
+    "v1",
+    "tokenrequests",
+    "TokenRequest",
+    definition="io.k8s.api.authentication.v1.TokenRequest",
+)
 BINDING = Resource("", "v1", "bindings", "Binding", definition="io.k8s.api.core.v1.Binding")
 
 

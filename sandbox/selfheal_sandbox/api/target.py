@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from selfheal_sandbox.api import errors
 from selfheal_sandbox.kinds.registry import Registry, Resource
 
-_NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
+NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def resource_target(registry: Registry, group: str, version: str, parts: list[st
     watch = parts[0] == "watch" and len(parts) > 1
     rest = parts[1:] if watch else parts
     namespace: str | None = None
-    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
+    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in NAMESPACE_SUBRESOURCES:
         namespace, rest = rest[1], rest[2:]
     resource = registry.find(group, version, rest[0])
     if resource is None:

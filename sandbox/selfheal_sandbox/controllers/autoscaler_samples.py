@@ -15,9 +15,9 @@ from selfheal_sandbox.store.objects import (
     Object,
     condition,
     is_terminating,
+    lasting_containers,
     name_of,
     parse_rfc3339,
-    spec_of,
     status_of,
 )
 
@@ -64,7 +64,7 @@ class Metric:
             MetricError: a container has no request.
         """
         total = 0
-        for container in spec_of(pod).get("containers") or []:
+        for container in lasting_containers(pod):
             if self.container and container["name"] != self.container:
                 continue
             request = container_requests(container).get(self.resource)

@@ -11,6 +11,7 @@ from selfheal_sandbox.store.objects import (
     is_ready,
     is_terminating,
     labels_of,
+    lasting_containers,
     name_of,
     namespace_of,
     spec_of,
@@ -98,7 +99,7 @@ def _target(service_port: Object, pod: Object) -> int | None:
     target: int | str = service_port.get("targetPort") or service_port["port"]
     if isinstance(target, int):
         return target
-    for container in spec_of(pod).get("containers") or []:
+    for container in lasting_containers(pod):
         for port in container.get("ports") or []:
             same_protocol = port.get("protocol", "TCP") == service_port.get("protocol", "TCP")
             if port.get("name") == target and same_protocol:

@@ -33,13 +33,20 @@ def container_requests(container: Object) -> Object:
 
 
 def requests_of(pod: Object) -> Requests:
-    """Return what a pod requests: the sum over its containers, or its largest init container if that is more."""
+    """Return what a pod requests: for each resource, the most that it needs at any time.
+
+    That is its containers with its sidecars or, if more, an init container with the sidecars that stand before it
+    (``PodRequests`` of ``k8s.io/component-helpers/resource``).
+    """
     spec = spec_of(pod)
-    main = _sum(spec.get("containers") or [])
-    first = [_sum([container]) for container in spec.get("initContainers") or []]
-    cpu = max([main.cpu_millicores, *(each.cpu_millicores for each in first)])
-    memory = max([main.memory_bytes, *(each.memory_bytes for each in first)])
-    return Requests(cpu, memory, 1)
+    beside = Requests()
+    moments = []
+    for container in spec.get("initContainers") or []:
+        moments.append(_sum([container]) + beside)
+        if container.get("restartPolicy") == "Always":
+            beside += _sum([container])
+    moments.append(_sum(spec.get("containers") or []) + beside)
+    return Requests(max(one.cpu_millicores for one in moments), max(one.memory_bytes for one in moments), 1)
 
 
 def _sum(containers: Iterable[Object]) -> Requests:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from selfheal_sandbox.kinds.ages import age
 from selfheal_sandbox.kinds.filling import parts
-from selfheal_sandbox.store.objects import Object, condition, spec_of, status_of
+from selfheal_sandbox.store.objects import Object, condition, is_condition_true, spec_of, status_of
 
 NODE_LOST = "NodeLost"
 _FINISHED = ("Succeeded", "Failed")
@@ -36,12 +36,15 @@ class PodSummary:
 def summarise(pod: Object) -> PodSummary:
     """Sum up a pod."""
     status = status_of(pod)
-    summary = PodSummary(total=len(parts(spec_of(pod), "containers")))
+    sidecars = [one["name"] for one in parts(spec_of(pod), "initContainers") if one.get("restartPolicy") == "Always"]
+    summary = PodSummary(total=len(parts(spec_of(pod), "containers")) + len(sidecars))
     summary.reason = status.get("reason") or status.get("phase") or "Unknown"
     scheduled = condition(pod, "PodScheduled") or {}
     if scheduled.get("reason") == "SchedulingGated":
         summary.reason = "SchedulingGated"
-    if not _add_initialisation(summary, pod):
+    is_initialising = _add_initialisation(summary, pod, sidecars)
+    if not is_initialising or is_condition_true(pod, "Initialized"):
+        _count_sidecar_restarts(summary, pod, sidecars)
         _add_containers(summary, pod)
     if pod["metadata"].get("deletionTimestamp"):
         if status.get("reason") == NODE_LOST:
@@ -51,18 +54,18 @@ def summarise(pod: Object) -> PodSummary:
     return summary
 
 
-def _add_initialisation(summary: PodSummary, pod: Object) -> bool:
+def _add_initialisation(summary: PodSummary, pod: Object, sidecars: list[str]) -> bool:
     """Take the init containers in; return whether they still keep the pod from starting."""
-    statuses = parts(status_of(pod), "initContainerStatuses")
     total = len(parts(spec_of(pod), "initContainers"))
-    for index, container in enumerate(statuses):
+    for index, container in enumerate(parts(status_of(pod), "initContainerStatuses")):
         state = container.get("state") or {}
         ended = state.get("terminated")
+        summary.restarts += container.get("restartCount") or 0
         if ended is not None and ended.get("exitCode") == 0:
             continue
-        if state.get("running") and container.get("started") and _is_sidecar(pod, container.get("name", "")):
+        if container.get("name") in sidecars and container.get("started"):
+            summary.ready += bool(container.get("ready"))
             continue
-        summary.restarts += container.get("restartCount") or 0
         waiting = (state.get("waiting") or {}).get("reason")
         if ended is not None:
             summary.reason = f"Init:{_end_reason(ended)}"
@@ -74,9 +77,10 @@ def _add_initialisation(summary: PodSummary, pod: Object) -> bool:
     return False
 
 
-def _is_sidecar(pod: Object, name: str) -> bool:
-    containers = parts(spec_of(pod), "initContainers")
-    return any(item.get("name") == name and item.get("restartPolicy") == "Always" for item in containers)
+def _count_sidecar_restarts(summary: PodSummary, pod: Object, sidecars: list[str]) -> None:
+    """Forget the restarts of the init phase, which is over, except for the containers that live on."""
+    statuses = parts(status_of(pod), "initContainerStatuses")
+    summary.restarts = sum(one.get("restartCount") or 0 for one in statuses if one.get("name") in sidecars)
 
 
 def _add_containers(summary: PodSummary, pod: Object) -> None:

@@ -61,6 +61,8 @@ def pod_spec_causes(spec: Object, path: str) -> Iterator[Cause]:
     for field in ("initContainers", "containers"):
         for index, container in enumerate(parts(spec, field)):
             yield from _container_causes(container, volumes, f"{path}.{field}[{index}]")
+    for index, container in enumerate(parts(spec, "initContainers")):
+        yield from _init_container_causes(container, f"{path}.initContainers[{index}]")
     grace_seconds = spec.get("terminationGracePeriodSeconds")
     if grace_seconds is not None and grace_seconds < 0:
         yield cause.invalid(f"{path}.terminationGracePeriodSeconds", grace_seconds, not_negative())
@@ -113,6 +115,14 @@ def _container_causes(container: Object, volumes: set[Any], path: str) -> Iterat
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(name) is not None:
             yield from _probe_causes(container[name], name, f"{path}.{name}")
+
+
+def _init_container_causes(container: Object, path: str) -> Iterator[Cause]:
+    if container.get("restartPolicy") == "Always":
+        return
+    for name in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
+        if container.get(name) is not None:
+            yield cause.forbidden(f"{path}.{name}", "may not be set for init containers without restartPolicy=Always")
 
 
 def _port_causes(container: Object, path: str) -> Iterator[Cause]:

@@ -73,33 +73,53 @@ class ContainerWorker:
     Attributes:
         record: what the container does now.
         instance: its current run, or None.
+        has_started: set when its process runs and its startup probe, if any, succeeded.
+
+    Args:
+        host: its pod.
+        spec: the container as the pod's spec has it.
+        record: where it goes on from.
+        policy: restart policy: ``Always``, ``OnFailure`` or ``Never``.
     """
 
-    def __init__(self, host: PodHost, spec: Object) -> None:
+    def __init__(self, host: PodHost, spec: Object, record: ContainerRecord, policy: str) -> None:
         self.spec = spec
         self.name: str = spec["name"]
-        self.record = ContainerRecord(self.name, spec["image"])
+        self.record = record
         self.instance: Instance | None = None
+        self.has_started = asyncio.Event()
+        self._policy = policy
         self._host = host
         self._pull = ImagePull(host.runtime, spec, self._waiting, host.event, self._pause)
         self._logs: dict[str, ContainerLog] = {}
         self._stopping = asyncio.Event()
-        self._starts = 0
+        self._starts = record.restart_count + 1 if record.has_run else 0
         self._slot: StartSlot | None = None
 
     def log_of(self, container_id: str) -> ContainerLog | None:
         """Return the log of a run, by the id in the container's status."""
         return self._logs.get(container_id)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it ended in a way after which it is not started again."""
+        state = self.record.state
+        return isinstance(state, Terminated) and not should_restart(self._policy, state.exit_code)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping.is_set()
+
     async def run(self) -> None:
-        """Run the container again and again as the pod's restart policy says, until `stop`."""
-        policy, backoff = spec_of(self._host.pod).get("restartPolicy", "Always"), Backoff()
-        while not self._stopping.is_set():
+        """Run the container again and again as its restart policy says, until `stop`."""
+        backoff = Backoff()
+        while not (self._stopping.is_set() or self.is_finished):
             image = await self._pull.image()
             end = await self._run_once(image) if image is not None else None
             if end is None:
                 continue
-            if self._stopping.is_set() or not should_restart(policy, end.exit_code):
+            if self._stopping.is_set() or self.is_finished:
                 return
             backoff = backoff.after_failure(self._host.runtime.backoff, end.ran_seconds)
             await self._back_off(end, backoff.delay_seconds)
@@ -270,6 +290,8 @@ class ContainerWorker:
 
     def _set(self, record: ContainerRecord) -> None:
         self.record = record
+        if record.started:
+            self.has_started.set()
         if record.ready and self._slot is not None:
             self._slot.release()
         self._host.publish()

@@ -64,7 +64,9 @@ def resource_field(pod: Object, container: str, reference: Object, allocatable: 
         FieldError: no such container or resource.
     """
     wanted = reference.get("containerName") or container
-    found = next((one for one in spec_of(pod).get("containers") or [] if one["name"] == wanted), None)
+    spec = spec_of(pod)
+    containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]
+    found = next((one for one in containers if one["name"] == wanted), None)
     if found is None:
         raise FieldError(f"container {wanted} not found")
     side, _, resource = str(reference["resource"]).partition(".")

@@ -79,6 +79,11 @@ class Kubelet:
         await self._session.close()
         await asyncio.to_thread(self._watchdog.close)
 
+    @property
+    def watchdog(self) -> Watchdog:
+        """What ends processes that must not outlive the sandbox."""
+        return self._watchdog
+
     # Pods.
 
     def _changed(self, change: Change) -> None:

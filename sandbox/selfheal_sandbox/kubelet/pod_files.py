@@ -34,7 +34,8 @@ class PodFiles:
         """Make the folders, private to the user."""
         for name in ("volumes", "tmp", "logs"):
             (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        for container in spec_of(pod).get("containers") or []:
+        spec = spec_of(pod)
+        for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
             root_folder(self.folder, container["name"]).mkdir(parents=True, exist_ok=True)
 
     def fill(self, context: VolumeContext) -> None:

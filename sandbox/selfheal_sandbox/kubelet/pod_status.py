@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from selfheal_sandbox.kubelet.init_containers import InitRecord, incomplete, sidecars
 from selfheal_sandbox.kubelet.states import ContainerRecord, Running, Terminated, Waiting
 from selfheal_sandbox.store.objects import Object, condition, is_condition_true, now_rfc3339, spec_of, status_of
 
@@ -20,12 +21,14 @@ class PodFacts:
         ip: its address, "" until it has one.
         stopping: it is being deleted or its time is up, so that nothing restarts any more.
         failure: why it failed as a whole (``reason`` and ``message`` of its status); empty otherwise.
+        initial: its init containers.
     """
 
     ip: str
     start_time: datetime
     stopping: bool = False
     failure: Mapping[str, str] = field(default_factory=dict)
+    initial: Sequence[InitRecord] = ()
 
 
 def phase(restart_policy: str, records: Sequence[ContainerRecord], current: str, *, stopping: bool) -> str:
@@ -55,9 +58,7 @@ def _end(record: ContainerRecord) -> Terminated | None:
 def pod_status(pod: Object, records: Sequence[ContainerRecord], facts: PodFacts, now: datetime) -> Object:
     """Return the whole new ``status`` of ``pod``; fields and conditions that others own are kept."""
     current = status_of(pod)
-    new_phase = phase(
-        spec_of(pod).get("restartPolicy", "Always"), records, current.get("phase", ""), stopping=facts.stopping
-    )
+    new_phase = _phase(pod, records, facts)
     addresses: Object = {"podIP": facts.ip, "podIPs": [{"ip": facts.ip}]} if facts.ip else {}
     return {
         **current,
@@ -67,18 +68,29 @@ def pod_status(pod: Object, records: Sequence[ContainerRecord], facts: PodFacts,
         "hostIPs": [{"ip": HOST_IP}],
         **addresses,
         "startTime": now_rfc3339(facts.start_time),
-        "conditions": _conditions(pod, records, new_phase, bool(facts.ip), now),
+        "conditions": _conditions(pod, records, facts, new_phase, now),
+        **({"initContainerStatuses": [one.to_json() for one in facts.initial]} if facts.initial else {}),
         "containerStatuses": [record.to_json() for record in records],
     }
 
 
+def _phase(pod: Object, records: Sequence[ContainerRecord], facts: PodFacts) -> str:
+    """Return the phase with regard to init containers, which are of no importance to it once they succeeded."""
+    policy, current = spec_of(pod).get("restartPolicy", "Always"), status_of(pod).get("phase", "")
+    if policy == "Never" and any(one.has_failed for one in facts.initial):
+        return "Failed"
+    new = phase(policy, records, current, stopping=facts.stopping)
+    lives_on = any(isinstance(record.state, Running) for record in sidecars(facts.initial))
+    return "Running" if lives_on and new in TERMINAL_PHASES and current not in TERMINAL_PHASES else new
+
+
 def _conditions(
-    pod: Object, records: Sequence[ContainerRecord], new_phase: str, has_ip: bool, now: datetime
+    pod: Object, records: Sequence[ContainerRecord], facts: PodFacts, new_phase: str, now: datetime
 ) -> list[Object]:
-    containers = _containers_problem(records, new_phase)
+    containers = _containers_problem([*sidecars(facts.initial), *records], new_phase)
     wanted = [
-        _condition(pod, "PodReadyToStartContainers", None if has_ip else Problem(), now),
-        _condition(pod, "Initialized", None, now),
+        _condition(pod, "PodReadyToStartContainers", None if facts.ip else Problem(), now),
+        _condition(pod, "Initialized", _initial_problem(records, facts.initial, new_phase), now),
         _condition(pod, "Ready", containers or _gate_problem(pod), now),
         _condition(pod, "ContainersReady", containers, now),
         _condition(pod, "PodScheduled", None, now),
@@ -93,6 +105,16 @@ class Problem:
 
     reason: str = ""
     message: str = ""
+
+
+def _initial_problem(
+    records: Sequence[ContainerRecord], initial: Sequence[InitRecord], new_phase: str
+) -> Problem | None:
+    """Return what keeps the pod from being initialised; nothing does once one of its containers runs."""
+    names = incomplete(initial)
+    if not names or new_phase == "Succeeded" or any(isinstance(record.state, Running) for record in records):
+        return None
+    return Problem("ContainersNotInitialized", f"containers with incomplete status: [{names}]")
 
 
 def _containers_problem(records: Sequence[ContainerRecord], new_phase: str) -> Problem | None:

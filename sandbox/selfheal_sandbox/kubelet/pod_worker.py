@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from selfheal_sandbox.api.deletion import DeleteOptions
@@ -10,6 +11,7 @@ from selfheal_sandbox.api.errors import ApiError
 from selfheal_sandbox.controllers.keys import NODES, PODS
 from selfheal_sandbox.kubelet.container_worker import ContainerWorker, EventType
 from selfheal_sandbox.kubelet.images import Image
+from selfheal_sandbox.kubelet.pod_containers import PodContainers
 from selfheal_sandbox.kubelet.pod_files import PodFiles
 from selfheal_sandbox.kubelet.pod_status import PodFacts, pod_status
 from selfheal_sandbox.kubelet.processes import ProgramSpec
@@ -22,6 +24,7 @@ from selfheal_sandbox.store.objects import (
     is_terminating,
     name_of,
     namespace_of,
+    parse_rfc3339,
     spec_of,
     status_of,
     uid_of,
@@ -39,16 +42,16 @@ class PodWorker:
     Attributes:
         pod: the pod as stored, its newest version.
         ip: its address; "" until it has one.
-        containers: its containers, in the order of its spec.
+        containers: its containers, those of its init phase included.
     """
 
     def __init__(self, runtime: Runtime, pod: Object) -> None:
         self.runtime = runtime
         self.pod = pod
         self.ip = ""
-        self.containers = [ContainerWorker(self, spec) for spec in spec_of(pod)["containers"]]
+        self.containers = PodContainers(self, pod)
         self._files = PodFiles(runtime.options.folder / uid_of(pod))
-        self._start_time = runtime.objects.clock()
+        self._start_time = _start_time(pod) or runtime.objects.clock()
         self._stop = asyncio.Event()
         self._grace_seconds: float | None = None
         self._is_gone = False
@@ -62,7 +65,7 @@ class PodWorker:
         return self._files.folder
 
     def container(self, name: str) -> ContainerWorker | None:
-        """Return a container by name; the first one for an empty name."""
+        """Return a container by name; the first one that is no init container for an empty name."""
         return next((one for one in self.containers if name in ("", one.name)), None)
 
     # What the kubelet tells the pod.
@@ -84,8 +87,7 @@ class PodWorker:
             return
         self._grace_seconds = grace_seconds
         self._stop.set()
-        for container in self.containers:
-            container.stop(grace_seconds)
+        self.containers.stop(grace_seconds)
 
     def sources_changed(self) -> None:
         """A ConfigMap or Secret of the pod's namespace changed: write the volumes again, soon."""
@@ -125,6 +127,8 @@ class PodWorker:
         if problems := unsupported(self.pod):
             self._refuse(f"{'; '.join(problems)} (docs/reference/sandbox-limits.md)")
             return False
+        if self.containers.has_run:
+            self.event("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
         self.ip = self.runtime.network.allocate_pod_ip()
         self._files.create(self.pod)
         self.publish()
@@ -140,7 +144,7 @@ class PodWorker:
         return False
 
     def _refuse(self, message: str) -> None:
-        for container in self.containers:
+        for container in self.containers.main:
             container.record = container.record.waiting("CreateContainerConfigError", message)
         self.publish()
         self.event("Failed", f"Error: {message}", "Warning")
@@ -149,9 +153,7 @@ class PodWorker:
         """Run the containers to their ends; without a restart policy that forbids it, that is when the pod stops."""
         limit = spec_of(self.pod).get("activeDeadlineSeconds")
         timer = asyncio.get_running_loop().call_later(limit, self._expire) if limit else None
-        async with asyncio.TaskGroup() as tasks:
-            for container in self.containers:
-                tasks.create_task(container.run())
+        await self.containers.run()
         if timer is not None:
             timer.cancel()
         self.publish()
@@ -161,8 +163,7 @@ class PodWorker:
         text = "Pod was active on the node longer than the specified deadline"
         self._failure = {"reason": "DeadlineExceeded", "message": text}
         self.event("DeadlineExceeded", text)
-        for container in self.containers:
-            container.stop(float(spec_of(self.pod).get("terminationGracePeriodSeconds", 30)))
+        self.containers.stop(float(spec_of(self.pod).get("terminationGracePeriodSeconds", 30)))
 
     async def _clean_up(self) -> None:
         if self._refresh is not None:
@@ -207,9 +208,14 @@ class PodWorker:
         """Write the pod's status from the records of its containers."""
         if self._is_gone:
             return
-        facts = PodFacts(self.ip, self._start_time, stopping=self._stop.is_set(), failure=self._failure)
-        records = [container.record for container in self.containers]
-        status = pod_status(self._current(), records, facts, self.runtime.objects.clock())
+        facts = PodFacts(
+            self.ip,
+            self._start_time,
+            stopping=self._stop.is_set(),
+            failure=self._failure,
+            initial=self.containers.initial_records,
+        )
+        status = pod_status(self._current(), self.containers.records, facts, self.runtime.objects.clock())
         self.runtime.objects.set_status(PODS, self.pod, status)
 
     def _current(self) -> Object:
@@ -230,3 +236,9 @@ class PodWorker:
     def _allocatable(self) -> dict[str, str]:
         node = self.runtime.objects.store.get(NODES, "", spec_of(self.pod).get("nodeName") or "")
         return (status_of(node).get("allocatable") or {}) if node else {}
+
+
+def _start_time(pod: Object) -> datetime | None:
+    """Return when an earlier kubelet took the pod on; None when none did."""
+    told = status_of(pod).get("startTime")
+    return parse_rfc3339(told) if told else None

@@ -86,6 +86,11 @@ class ContainerRecord:
     container_id: str = ""
     image_id: str = ""
 
+    @property
+    def has_run(self) -> bool:
+        """Whether there was an instance before, of this kubelet or an earlier one."""
+        return self.last is not None or not isinstance(self.state, Waiting)
+
     def waiting(self, reason: str, message: str = "") -> "ContainerRecord":
         """Return the record of a container that waits."""
         return replace(self, state=Waiting(reason, message), ready=False, started=False)

@@ -14,20 +14,22 @@ def unsupported(pod: Object) -> list[str]:
 
 
 def _reasons(spec: Object) -> Iterator[str]:
-    if spec.get("initContainers"):
-        yield "init containers are not part of the sandbox"
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if spec.get(field):
             yield f"{field} is refused: a pod of the sandbox gets no namespaces of the host"
     for volume in spec.get("volumes") or []:
         if (kind := source_of(volume)) not in SOURCES:
             yield f"volume {volume['name']}: {kind} is refused: the sandbox has {', '.join(SOURCES)}"
+    for container in spec.get("initContainers") or []:
+        yield from _container_reasons(container, restart_policies=(None, "Always"))
     for container in spec.get("containers") or []:
-        yield from _container_reasons(container)
+        yield from _container_reasons(container, restart_policies=(None,))
 
 
-def _container_reasons(container: Object) -> Iterator[str]:
+def _container_reasons(container: Object, *, restart_policies: tuple[str | None, ...]) -> Iterator[str]:
     name = container["name"]
+    if container.get("restartPolicy") not in restart_policies or container.get("restartPolicyRules"):
+        yield f"container {name}: a restart policy of its own is refused: the sandbox goes by that of the pod"
     if (container.get("securityContext") or {}).get("privileged"):
         yield f"container {name}: privileged is refused: the sandbox runs everything as the user who started it"
     if container.get("tty"):

@@ -69,6 +69,13 @@ def controller_of(obj: Mapping[str, Any]) -> Object | None:
     return next((owner for owner in owners_of(obj) if owner.get("controller")), None)
 
 
+def lasting_containers(pod: Mapping[str, Any]) -> list[Object]:
+    """Return the containers of a pod that run as long as it does: the usual ones, and the sidecars."""
+    spec = spec_of(pod)
+    sidecars = [one for one in spec.get("initContainers") or [] if one.get("restartPolicy") == "Always"]
+    return [*(spec.get("containers") or []), *sidecars]
+
+
 def owner_reference(owner: Mapping[str, Any]) -> Object:
     """Return a controlling owner reference to ``owner``, as a controller puts on what it creates."""
     return {

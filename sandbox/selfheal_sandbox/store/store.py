@@ -1,11 +1,11 @@
 """The versioned object store: everything the sandbox knows, in memory, in one asyncio loop."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 from selfheal_sandbox.store.history import Change, ChangeType, Entry, History, WatchQueue
-from selfheal_sandbox.store.objects import Key, Object, name_of, namespace_of
+from selfheal_sandbox.store.objects import Key, Object, name_of, namespace_of, revision_of
 
 __all__ = ["Change", "Entry", "ExpiredError", "Key", "Store", "WatchQueue"]
 
@@ -30,10 +30,10 @@ class ExpiredError(LookupError):
 class _Kind:
     """All objects of one kind."""
 
-    def __init__(self, history_limit: int) -> None:
+    def __init__(self, history_limit: int, floor: int) -> None:
         self.entries: dict[_Place, Entry] = {}
         self.order: list[_Place] = []
-        self.history = History(history_limit, FIRST_REVISION)
+        self.history = History(history_limit, floor)
 
     def set(self, place: _Place, entry: Entry) -> Entry | None:
         old = self.entries.get(place)
@@ -64,10 +64,20 @@ class Store:
 
     def __init__(self, *, history_limit: int = HISTORY_LIMIT, watch_queue_limit: int = WATCH_QUEUE_LIMIT) -> None:
         self.revision = FIRST_REVISION
+        self._floor = FIRST_REVISION
         self._history_limit = history_limit
         self._watch_queue_limit = watch_queue_limit
         self._kinds: dict[Key, _Kind] = {}
         self._subscribers: list[Callable[[Change], None]] = []
+
+    def restore(self, revision: int, objects: Iterable[tuple[Key, Object]]) -> None:
+        """Fill a store that holds nothing and that nobody watches; each object keeps its revision.
+
+        What went before ``revision`` is forgotten: a watch that resumes from there learns that it is too old.
+        """
+        self.revision = self._floor = revision
+        for key, obj in objects:
+            self._kind(key).set(_place_of(obj), Entry(obj, revision_of(obj)))
 
     def get(self, key: Key, namespace: str, name: str) -> Object | None:
         """Return one object, or None; do not change it."""
@@ -164,7 +174,7 @@ class Store:
     def _kind(self, key: Key) -> _Kind:
         kind = self._kinds.get(key)
         if kind is None:
-            kind = self._kinds[key] = _Kind(self._history_limit)
+            kind = self._kinds[key] = _Kind(self._history_limit, self._floor)
         return kind
 
     def _emit(self, change_type: ChangeType, key: Key, new: Entry, old: Entry | None) -> None:

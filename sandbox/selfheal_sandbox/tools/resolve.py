@@ -26,7 +26,7 @@ def on_path(tool: Tool) -> Path | None:
 
 def available(tool: Tool, cache: Path) -> Path | None:
     """Return the tool from PATH or cache without downloading anything."""
-    cached = cache / tool.name
+    cached = cache / tool.file
     return on_path(tool) or (cached if is_intact(tool, cached) else None)
 
 
@@ -41,7 +41,20 @@ def resolve(tools: tuple[Tool, ...] = TOOLS, cache: Path | None = None) -> dict[
     missing = tuple(tool for tool, path in found.items() if path is None)
     if missing:
         obtain(missing, folder, sys.platform, platform.machine())
-    return {tool.name: path or folder / tool.name for tool, path in found.items()}
+    return {tool.name: path or folder / tool.file for tool, path in found.items()}
+
+
+def exactly(tool: Tool, cache: Path | None = None) -> Path:
+    """Return the path of the pinned version of a tool, whatever PATH has, after taking it into the cache if needed.
+
+    Raises:
+        FetchError: it cannot be had; the message says what to do.
+    """
+    folder = cache or tools_folder()
+    path = folder / tool.file
+    if not is_intact(tool, path):
+        obtain((tool,), folder, sys.platform, platform.machine())
+    return path
 
 
 def obtain(missing: tuple[Tool, ...], folder: Path, system: str, machine: str) -> None:
@@ -50,7 +63,7 @@ def obtain(missing: tuple[Tool, ...], folder: Path, system: str, machine: str) -
     Raises:
         FetchError: there are none for this machine, or they cannot be had.
     """
-    wanted = " and ".join(f"{tool.name} {tool.minimum[0]}.{tool.minimum[1]} or newer" for tool in missing)
+    wanted = " and ".join(_wish(tool) for tool in missing)
     advice = f"put {wanted} on PATH (https://helm.sh/docs/intro/install, https://kubernetes.io/docs/tasks/tools)"
     if not system.startswith("linux") or machine not in ("x86_64", "AMD64"):
         raise FetchError(f"{wanted} missing, and there is none to download for {system} on {machine}: {advice}")
@@ -58,3 +71,9 @@ def obtain(missing: tuple[Tool, ...], folder: Path, system: str, machine: str) -
         install(missing, folder)
     except FetchError as error:
         raise FetchError(f"{wanted} missing: {error}; {advice}") from None
+
+
+def _wish(tool: Tool) -> str:
+    if tool not in TOOLS:
+        return f"{tool.name} {tool.version}"
+    return f"{tool.name} {tool.minimum[0]}.{tool.minimum[1]} or newer"

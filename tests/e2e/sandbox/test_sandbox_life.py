@@ -70,7 +70,7 @@ def test_nothing_survives_a_killed_server(tmp_path: Path, tools: Mapping[str, Pa
         told = running.command("down")
         assert "had been killed; what it left behind is removed" in told.out
         assert running.command("status", check=False).code == 4
-        assert sorted(path.name for path in running.folder.iterdir()) == ["lock"]
+        assert sorted(path.name for path in running.folder.iterdir()) == ["lock", "snapshot"]
 
 
 def test_background_start_and_end(tmp_path: Path, tools: Mapping[str, Path]) -> None:
@@ -91,10 +91,14 @@ def test_background_start_and_end(tmp_path: Path, tools: Mapping[str, Path]) -> 
     finally:
         ended = client.command("down")
 
-    assert ended.out == "Sandbox 'quiet' ended.\n"
+    assert "It holds what" not in started.out
+    assert ended.out == "Sandbox 'quiet' ended; what it held comes back with: selfheal-sandbox up --name quiet\n"
     assert client.command("down", check=False).code == 4
     assert {json.loads(line)["user"] for line in log.read_text().splitlines()} == {"sandbox-admin"}
-    assert sorted(one.name for one in client.folder.iterdir()) == ["lock", "server.log"]
+    assert sorted(one.name for one in client.folder.iterdir()) == ["lock", "server.log", "snapshot"]
+    forgotten = client.command("down", "--forget")
+    assert forgotten.out == "Sandbox 'quiet' does not run; all that it held is removed.\n"
+    assert not client.folder.exists()
 
 
 def test_only_token_holders_get_in(sandbox: SandboxProcess) -> None:

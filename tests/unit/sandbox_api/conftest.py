@@ -8,9 +8,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from selfheal_sandbox.api.authentication import tokens
 from selfheal_sandbox.api.objects import Objects
-from selfheal_sandbox.api.ports import Identity
+from selfheal_sandbox.api.ports import Identity, IssueToken
 from selfheal_sandbox.api.server import application, runner
 from tests.contract.api import Api
 from tests.unit.sandbox_api.fakes import FakeNetwork, FakeRuntime, ManualClock, make_objects
@@ -20,7 +19,7 @@ HEALERD_TOKEN = "another-token"
 DEADLINE_SECONDS = 10.0
 IDENTITIES = {
     TOKEN: Identity("admin", ("system:masters",)),
-    HEALERD_TOKEN: Identity("system:serviceaccount:shop:healerd", ("system:serviceaccounts",)),
+    HEALERD_TOKEN: Identity("system:serviceaccount:shop:healerd", ("system:serviceaccounts", "system:authenticated")),
 }
 
 
@@ -43,6 +42,7 @@ async def serving(
     request_log: Path | None = None,
     bookmark_seconds: float = 10.0,
     token: str = TOKEN,
+    issue_token: IssueToken | None = None,
 ) -> AsyncIterator[Server]:
     """Run a server for as long as the context lasts."""
     network, runtime = FakeNetwork(), FakeRuntime()
@@ -51,7 +51,8 @@ async def serving(
         objects,
         runtime,
         network,
-        authenticate=tokens(IDENTITIES),
+        authenticate=IDENTITIES.get,
+        issue_token=issue_token,
         request_log=request_log,
         bookmark_seconds=bookmark_seconds,
     )

@@ -2,8 +2,6 @@ import json
 import stat
 from pathlib import Path
 
-from selfheal_sandbox.api.authentication import tokens
-from selfheal_sandbox.api.ports import Identity
 from selfheal_sandbox.api.request_log import LogLine, RequestLog
 from tests.unit.sandbox_api.conftest import Server
 
@@ -33,17 +31,6 @@ def test_a_log_is_appended_to_and_closed_for_good(tmp_path: Path) -> None:
 
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["userAgent"] for line in lines] == ["b", "b"]
-
-
-def test_tokens_may_come_and_go_while_the_server_runs() -> None:
-    known: dict[str, Identity] = {}
-    authenticate = tokens(known)
-    assert authenticate("t") is None
-
-    known["t"] = Identity("someone")
-    assert authenticate("t") == Identity("someone")
-    assert authenticate("") is None
-    assert authenticate("\udcff") is None
 
 
 async def test_long_lines_are_read(server: Server) -> None:

@@ -209,7 +209,8 @@ async def backend() -> AsyncIterator[Backend]:
         body = await request.text()
         secret = request.headers.get("Authorization", "none")
         text = f"{request.method} {request.raw_path} body={body} authorization={secret}"
-        return web.Response(text=text, status=203, headers={"X-Backend": "yes"})
+        encodings = request.headers.get("Accept-Encoding", "none")
+        return web.Response(text=text, status=203, headers={"X-Backend": "yes", "X-Accepts": encodings})
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
@@ -234,6 +235,16 @@ async def test_requests_are_forwarded_to_a_pod(server: Server, backend: Backend,
 
     assert (answer.status, answer.headers["X-Backend"]) == (203, "yes")
     assert await answer.text() == "POST /a/b%20c/?x=1%262 body=hello authorization=none"
+
+
+@pytest.mark.parametrize("encoding", ["identity", "br"])
+async def test_whether_an_answer_is_compressed_is_up_to_the_client(
+    server: Server, backend: Backend, encoding: str
+) -> None:
+    pod_with_address(server, "p", backend.port)
+    asked = {"Accept-Encoding": encoding}
+    async with server.session.get(f"{server.url}{CORE}/pods/p/proxy/x", headers=asked) as answer:
+        assert answer.headers["X-Accepts"] == encoding
 
 
 async def test_redirects_are_passed_on_and_not_followed(server: Server, backend: Backend) -> None:

@@ -149,6 +149,18 @@ async def test_a_pod_that_never_started_needs_no_budget(server: Server) -> None:
     assert server.objects.store.get(PODS, NS, "a") is None
 
 
+async def test_an_eviction_that_is_refused_for_another_reason_charges_nothing(server: Server) -> None:
+    running(server.objects, "a")
+    guarded(server.objects, allowed=1)
+    body = {"kind": "Eviction", "apiVersion": "policy/v1", "metadata": {"name": "a"}}
+
+    refused = await evict(server, "a", {**body, "deleteOptions": {"preconditions": {"uid": "of-another-pod"}}})
+
+    assert refused.code == 409
+    assert status_of(server.objects.get(BUDGETS, NS, "b"))["disruptionsAllowed"] == 1
+    assert (await evict(server, "a")).code == 201
+
+
 async def test_a_dry_run_of_an_eviction_asks_the_budget_and_charges_nothing(server: Server) -> None:
     running(server.objects, "a")
     guarded(server.objects, allowed=1)
@@ -215,7 +227,7 @@ async def test_malformed_bindings_are_refused(server: Server, body: Object, code
     assert "nodeName" not in server.objects.get(PODS, NS, "p")["spec"]
 
 
-@pytest.mark.parametrize("name", ["attach", "portforward", "ephemeralcontainers"])
+@pytest.mark.parametrize("name", ["attach", "ephemeralcontainers"])
 async def test_what_the_sandbox_does_not_serve_is_refused_with_a_reason(server: Server, name: str) -> None:
     server.objects.create(PODS, NS, pod("p"))
     answer = await server.post(f"{PODS_PATH}/p/{name}", {})

@@ -220,3 +220,16 @@ def test_no_execute_taints_allow_the_shortest_tolerated_time() -> None:
 def test_largest_init_container_counts_when_it_needs_more() -> None:
     hungry = {"name": "init", "resources": {"requests": {"cpu": "2", "memory": "1Mi"}}}
     assert requests_of(pod(initContainers=[hungry])) == Requests(2000, 2**20, 1)
+
+
+def test_sidecars_count_beside_what_comes_after_them() -> None:
+    sidecar = {"name": "proxy", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m"}}}
+    hungry = {"name": "init", "resources": {"requests": {"cpu": "2"}}}
+    main = {"name": "main", "resources": {"requests": {"cpu": "1"}}}
+
+    def cpu_millicores(*initial: dict[str, Any]) -> int:
+        return requests_of(pod(containers=[main], initContainers=list(initial))).cpu_millicores
+
+    assert cpu_millicores(sidecar) == 1500
+    assert cpu_millicores(hungry, sidecar) == 2000
+    assert cpu_millicores(sidecar, hungry) == 2500

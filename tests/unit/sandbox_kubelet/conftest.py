@@ -5,7 +5,7 @@ import itertools
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -103,8 +103,9 @@ class Cluster:
         named = [{"name": f"c{number}", "image": "shell:1", **one} for number, one in enumerate(containers)]
         metadata = {"name": name, "labels": {"app": name}}
         pod = self.objects.create(PODS, "default", {"metadata": metadata, "spec": {"containers": named, **spec}})
-        hurried = [hurry(container) for container in pod["spec"]["containers"]]
-        return self.objects.patch_object(PODS, pod, lambda old: with_spec(old, nodeName=NODE, containers=hurried))
+        lists = ("containers", "initContainers")
+        hurried = {field: [hurry(one) for one in pod["spec"][field]] for field in lists if field in pod["spec"]}
+        return self.objects.patch_object(PODS, pod, lambda old: with_spec(old, nodeName=NODE, **hurried))
 
     def pod(self, name: str = "p") -> Object:
         """The pod now; an empty status when it is gone."""
@@ -168,20 +169,28 @@ class Cluster:
         return await self.logs(name)
 
 
-@pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+@asynccontextmanager
+async def running_kubelet(folder: Path, speed: float, objects: Objects | None = None) -> AsyncIterator[Cluster]:
+    """A kubelet, with objects that another one may have left."""
     addresses = Addresses()
-    objects = Objects(Store(), Registry(), lambda: datetime.now(UTC))
-    objects.create(("", "nodes"), "", {"metadata": {"name": NODE, "labels": {SANDBOX_NODE: "true"}}})
+    if objects is None:
+        objects = Objects(Store(), Registry(), lambda: datetime.now(UTC))
+        objects.create(("", "nodes"), "", {"metadata": {"name": NODE, "labels": {SANDBOX_NODE: "true"}}})
     options = KubeletOptions(
-        sandbox_id=f"test-{os.getpid()}-{id(objects)}",
-        folder=tmp_path / "pods",
+        sandbox_id=f"test-{os.getpid()}-{id(addresses)}",
+        folder=folder,
         api_address=("127.0.0.1", 6443),
         ca_certificate=b"CERTIFICATE",
         token_for=lambda namespace, account: f"token-of-{namespace}-{account}",
         listening_port=lambda _, port: port,
         images=IMAGES,
-        speed=50,
+        speed=speed,
     )
     async with Kubelet(objects, addresses, options) as kubelet:
         yield Cluster(objects, kubelet, addresses, options.folder, options.sandbox_id)
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with running_kubelet(tmp_path / "pods", speed=50) as running:
+        yield running

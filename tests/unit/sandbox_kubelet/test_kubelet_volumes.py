@@ -131,7 +131,9 @@ def test_modes_are_kept(tmp_path: Path) -> None:
         ({"containers": [{"name": "c", "securityContext": {"privileged": True}}]}, "privileged is refused"),
         ({"containers": [{"name": "c", "livenessProbe": {"grpc": {"port": 1}}}]}, "livenessProbe.grpc is refused"),
         ({"hostNetwork": True}, "hostNetwork is refused"),
-        ({"initContainers": [{"name": "i"}]}, "init containers are not part of the sandbox"),
+        ({"initContainers": [{"name": "i", "tty": True}]}, "container i: tty is refused"),
+        ({"initContainers": [{"name": "i", "restartPolicy": "Never"}]}, "container i: a restart policy of its own"),
+        ({"containers": [{"name": "c", "restartPolicy": "Always"}]}, "container c: a restart policy of its own"),
     ],
 )
 def test_what_the_sandbox_does_not_have_is_named(spec: dict[str, Any], reason: str) -> None:

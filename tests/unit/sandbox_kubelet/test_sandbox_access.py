@@ -71,13 +71,14 @@ def test_no_key_is_left_on_disk(
 
 
 def test_tokens_tell_who_it_is() -> None:
-    tokens = access.Tokens()
+    tokens = access.Tokens(lambda namespace, name: f"uid of {namespace}/{name}")
     account = tokens.for_account("shop", "web")
 
     assert tokens.authenticate(tokens.admin) == access.ADMIN
     assert tokens.authenticate(account) == Identity(
         "system:serviceaccount:shop:web",
         ("system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"),
+        "uid of shop/web",
     )
     assert tokens.authenticate("guess") is None
     assert tokens.for_account("shop", "web") == account

@@ -83,7 +83,7 @@ async def test_a_sandbox_in_this_process(tmp_path: Path) -> None:
                 pass
 
     assert folder.info() is None
-    assert sorted(path.name for path in folder.path.iterdir()) == ["lock"]
+    assert sorted(path.name for path in folder.path.iterdir()) == ["lock", "snapshot"]
 
 
 async def test_an_api_server_alone_has_no_nodes_and_runs_nothing(tmp_path: Path) -> None:

@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 
 from selfheal_sandbox.tools.fetch import FetchError, is_intact, unpack
-from selfheal_sandbox.tools.resolve import available, obtain, on_path, resolve, tools_folder
-from selfheal_sandbox.tools.versions import HELM, KUBECTL, is_new_enough, parse_version, version_of
+from selfheal_sandbox.tools.resolve import available, exactly, obtain, on_path, resolve, tools_folder
+from selfheal_sandbox.tools.versions import (
+    HELM,
+    KUBECTL,
+    OLDER_HELM,
+    OLDER_KUBECTL,
+    Tool,
+    is_new_enough,
+    parse_version,
+    pinned,
+    version_of,
+)
 
 PROGRAM = b"#!/bin/sh\necho v4.3.1\n"
 FAKE_HELM = replace(HELM, sha256=hashlib.sha256(PROGRAM).hexdigest())
@@ -121,3 +131,35 @@ def test_what_cannot_be_had_is_named_with_what_to_do(tmp_path: Path, system: str
 def test_tools_folder_follows_the_desktop_rules() -> None:
     assert tools_folder({"XDG_CACHE_HOME": "/c", "HOME": "/h"}) == Path("/c/selfheal/tools")
     assert tools_folder({"HOME": "/h"}) == Path("/h/.cache/selfheal/tools")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("helm", HELM),
+        ("helm@4", HELM),
+        ("helm@3.17", OLDER_HELM),
+        ("helm@3.17.2", OLDER_HELM),
+        ("kubectl@1.32", OLDER_KUBECTL),
+        ("kubectl@1.37.1", KUBECTL),
+    ],
+)
+def test_a_version_may_be_shortened(asked: str, expected: Tool) -> None:
+    assert pinned(asked) == expected
+
+
+@pytest.mark.parametrize("asked", ["helm@3.1", "kubectl@2", "k9s", "@1.32"])
+def test_an_unknown_version_is_told_with_those_there_are(asked: str) -> None:
+    with pytest.raises(ValueError, match=r"unknown tool .*; known: helm@4\.3\.1, .*kubectl@1\.32\.3"):
+        pinned(asked)
+
+
+def test_versions_are_kept_side_by_side(tmp_path: Path) -> None:
+    older = replace(OLDER_HELM, sha256=FAKE_HELM.sha256)
+    for tool in (FAKE_HELM, older):
+        program_file = tmp_path / tool.file
+        program_file.write_bytes(PROGRAM)
+        program_file.chmod(0o755)
+
+    assert exactly(FAKE_HELM, tmp_path) == tmp_path / "helm"
+    assert exactly(older, tmp_path) == tmp_path / "helm-3.17.2"
