@@ -1,5 +1,6 @@
 """Write the reference pages that come from the code: `make docs`. A test compares them with what is committed."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import click
 
 from healerd.main import main as healerd
+from selfheal_cli.document_schema import document_schema
 from selfheal_cli.main import main as selfheal
 from selfheal_sandbox.main import main as selfheal_sandbox
 from selfheal_tui.commands import SECTION_TITLES, Command, all_commands, key_name
@@ -65,7 +67,12 @@ def _row(command: Command) -> str:
     return f"| {pressed} | **{command.title}**: {command.sentence} | {', '.join(sorted(command.views))} |"
 
 
-PAGES = {"commands.md": commands, "keys.md": keys}
+def schema() -> str:
+    """The JSON Schema of the text forms."""
+    return json.dumps(document_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+PAGES = {"commands.md": commands, "keys.md": keys, "text-output.schema.json": schema}
 
 
 def main() -> None:

@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 
 import click
 
+from selfheal_cli import completion
 from selfheal_core import __version__
 from selfheal_core.command_line import ProgramGroup
 from selfheal_core.errors import BadUsage
+from selfheal_core.ops.faults import FAULTS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+FAULT_NAMES = tuple(FAULTS)
 SECONDS = click.FloatRange(min=0, min_open=True)
-UNBUILT = ("guard", "canary", "chaos", "incidents", "operations", "pause", "resume", "explain", "monitoring")
+UNBUILT = ("guard", "canary", "chaos", "incidents", "operations", "pause", "resume", "monitoring")
 """Verbs whose names are fixed, and which this version does not have."""
 
 
@@ -39,8 +42,17 @@ class Verbs(ProgramGroup):
 def cluster_options(command: F) -> F:
     """Options that say which cluster and namespace."""
     for option in (
-        click.option("-n", "--namespace", help="Namespace; the context's own by default."),
-        click.option("--context", help="Context of the kubeconfig; the current one by default."),
+        click.option(
+            "-n",
+            "--namespace",
+            help="Namespace; the context's own by default.",
+            shell_complete=completion.namespaces,
+        ),
+        click.option(
+            "--context",
+            help="Context of the kubeconfig; the current one by default.",
+            shell_complete=completion.contexts,
+        ),
         click.option("--kubeconfig", type=click.Path(path_type=Path, dir_okay=False), help="File to use."),
     ):
         command = option(command)
@@ -86,7 +98,7 @@ def run(verb: str, name: str, parameters: dict[str, str], options: dict[str, Any
 
 
 @main.command()
-@click.argument("application")
+@click.argument("application", shell_complete=completion.applications)
 @click.option("--to", "revision", type=click.IntRange(min=1), help="Revision; the newest known-good one by default.")
 @verb_options
 def rollback(application: str, revision: int | None, **options: Any) -> None:
@@ -95,7 +107,7 @@ def rollback(application: str, revision: int | None, **options: Any) -> None:
 
 
 @main.command()
-@click.argument("application")
+@click.argument("application", shell_complete=completion.applications)
 @verb_options
 def restart(application: str, **options: Any) -> None:
     """Restart an application's pods one by one."""
@@ -103,7 +115,7 @@ def restart(application: str, **options: Any) -> None:
 
 
 @main.command()
-@click.argument("pod")
+@click.argument("pod", shell_complete=completion.pods)
 @click.option("--force", is_flag=True, help="Delete at once, past disruption budget and grace period.")
 @verb_options
 def kill(pod: str, force: bool, **options: Any) -> None:
@@ -112,14 +124,50 @@ def kill(pod: str, force: bool, **options: Any) -> None:
 
 
 @main.command()
+@click.argument("name", metavar="POD|APPLICATION", shell_complete=completion.applications_and_pods)
 @cluster_options
-def doctor(kubeconfig: Path | None, context: str | None, namespace: str | None) -> None:
+def explain(name: str, **options: Any) -> None:
+    """Say what healerd would decide for it now and why, what it did, and the next step."""
+    from selfheal_cli.explain import explain as explain_name
+    from selfheal_cli.settings import load_settings
+
+    explain_name(name, load_settings(**options))
+
+
+@main.command("break")
+@click.argument("application", shell_complete=completion.applications)
+@click.option("--fault", type=click.Choice(FAULT_NAMES), default="crash", show_default=True, help="What to break.")
+@verb_options
+def break_something(application: str, fault: str, **options: Any) -> None:
+    """Break something on purpose in a sandbox, and watch it heal."""
+    run("break", application, {"fault": fault}, options)
+
+
+@main.command()
+@click.option("--prometheus", metavar="ADDRESS", help="URL, or namespace/service:port; looked for by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@cluster_options
+def doctor(as_json: bool, **options: Any) -> None:
     """Say what is found, what is missing, and what to type about it."""
     from selfheal_cli.doctor import examine
     from selfheal_cli.settings import load_settings
 
-    settings = load_settings(kubeconfig=kubeconfig, context=context, namespace=namespace)
-    examine(settings.kubeconfig, settings.context, settings.namespace)
+    settings = load_settings(**options)
+    place = settings.kubeconfig, settings.context, settings.namespace
+    examine(*place, prometheus=settings.prometheus, as_json=as_json)
+
+
+@main.command("completion")
+@click.argument("shell", type=click.Choice(completion.SHELLS))
+def print_completion(shell: str) -> None:
+    """Print what a shell has to read to complete selfheal, selfheal-tui and selfheal-sandbox.
+
+    \b
+    bash  source <(selfheal completion bash)
+    zsh   source <(selfheal completion zsh)
+    fish  selfheal completion fish | source
+    """  # noqa: D301 - click needs the character, which keeps the lines apart
+    click.echo(completion.script(shell))
 
 
 @main.group(cls=ProgramGroup)

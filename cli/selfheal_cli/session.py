@@ -18,6 +18,7 @@ from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import Identity, connect
 from selfheal_core.domain.snapshot import Snapshot, SourceCondition
 from selfheal_core.errors import ClusterUnreachable
+from selfheal_core.observe.error_rate_ladder import error_rates
 from selfheal_core.observe.observer import Observer
 from selfheal_core.observe.sources import ALL_SOURCES
 from selfheal_core.ops.executor import Operations, Who
@@ -114,6 +115,7 @@ async def open_session(
     read_only: bool = False,
     sources: frozenset[str] = ALL_SOURCES,
     verify_seconds: float = VERIFY_SECONDS,
+    prometheus: str = "",
     environ: Mapping[str, str] = os.environ,
 ) -> AsyncIterator[Session]:
     """Connect and observe for the time of the block.
@@ -126,6 +128,7 @@ async def open_session(
         read_only: Refuse every write.
         sources: Streams to follow.
         verify_seconds: How long a verb waits for recovery.
+        prometheus: Where error rates are asked for; "" to look for a Prometheus in the cluster.
         environ: Where settings of the environment are read from.
 
     Raises:
@@ -136,7 +139,8 @@ async def open_session(
         identity = connection.identity
         scope = (identity.namespace,) if namespaces is None else namespaces
         client = KubernetesClient(connection, user_agent=f"selfheal-{source}/{__version__}")
-        observer = Observer(client, namespaces=scope, sources=sources)
+        rates = error_rates(client, time.time, namespaces=scope, prometheus=prometheus)
+        observer = Observer(client, namespaces=scope, sources=sources, error_rates=rates)
         operations = executor(
             client, observer, source=source, read_only=read_only, verify_seconds=verify_seconds, environ=environ
         )

@@ -1,28 +1,29 @@
 """The console's data as text: for pipes, for logs, and for people who do not see a screen.
 
 ``once`` prints a table and ends; ``plain`` prints sentences and goes on with one line per change; ``json`` prints one
-document. No colour, no drawing characters, one fact a line.
+document, ``json lines`` the same on one line and goes on with one line per change. No colour, no drawing characters,
+one fact a line.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Any, Literal
-
-import msgspec
+from typing import Literal
 
 from selfheal_cli import words
+from selfheal_cli.changes import ApplicationChanged, ApplicationGone, Change, SourceChanged, changes_between
+from selfheal_cli.document import NOT_CURRENT, change_document, encode, snapshot_document
 from selfheal_cli.session import Session, first_data
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.snapshot import Application, PodRow, Snapshot, Source
-from selfheal_core.domain.times import rfc3339
+from selfheal_core.observe.sources import DEPLOYMENTS, PODS, REPLICA_SETS
 
-Form = Literal["once", "plain", "json"]
-SEVERITY_ORDER = ("bad", "warn", "unknown", "info", "ok")
+Form = Literal["once", "plain", "json", "json lines"]
 CHANGES_SECONDS = 1.0
 """Changes are told at most once a second, so that a storm stays readable."""
+GROUND = (PODS, REPLICA_SETS, DEPLOYMENTS)
+"""Sources without which nothing else can be trusted."""
 QUIET_SECONDS = 3_600.0
 """Longest wait for a change at a time."""
 POD_LINE_LIMIT = 50
@@ -45,22 +46,17 @@ def report(snapshot: Snapshot, now: float) -> list[str]:
         now: Seconds since the epoch.
     """
     head = ("NAMESPACE", "APP", "STATE", "READY", "HPA", "CPU", "RESTARTS", "ERRORS", "P95")
-    rows = [head, *(_application_cells(app, now) for app in in_order(snapshot.applications.values()))]
-    lines = table(rows) if len(rows) > 1 else ["no applications in this scope"]
+    rows = [head, *(_application_cells(app, now) for app in words.in_order(snapshot.applications.values()))]
+    lines = [*staleness(snapshot, now), *(table(rows) if len(rows) > 1 else ["no applications in this scope"])]
     troubled = [pod for pod in snapshot.pods.values() if pod.severity in ("bad", "warn")]
     if troubled:
-        troubled.sort(key=lambda pod: (SEVERITY_ORDER.index(pod.severity), pod.namespace, pod.name))
+        troubled.sort(key=lambda pod: (words.SEVERITY_ORDER.index(pod.severity), pod.namespace, pod.name))
         pod_head = ("NAMESPACE", "POD", "STATE", "READY", "RESTARTS", "LAST EXIT", "REASON")
         lines += ["", *table([pod_head, *(_pod_cells(pod, now) for pod in troubled[:POD_LINE_LIMIT])])]
         if len(troubled) > POD_LINE_LIMIT:
             lines.append(f"and {len(troubled) - POD_LINE_LIMIT} more pods in trouble")
     gaps = source_sentences(snapshot.sources.values(), now)
     return [*lines, "", words.controller(snapshot.controller), *gaps]
-
-
-def in_order(applications: Iterable[Application]) -> list[Application]:
-    """Worst first, then by name."""
-    return sorted(applications, key=lambda app: (SEVERITY_ORDER.index(app.severity), app.key))
 
 
 def _application_cells(app: Application, now: float) -> tuple[str, ...]:
@@ -70,7 +66,7 @@ def _application_cells(app: Application, now: float) -> tuple[str, ...]:
         printable(app.key.name),
         words.application_state(app, now),
         words.application_ready(app),
-        words.autoscaler(app.autoscaler),
+        words.autoscaler(app.autoscaler, app.desired),
         words.percent(app.cpu_percent),
         restarts.replace("·", "-"),
         words.error_ratio(app.errors),
@@ -90,17 +86,33 @@ def _pod_cells(pod: PodRow, now: float) -> tuple[str, ...]:
     )
 
 
+def staleness(snapshot: Snapshot, now: float) -> list[str]:
+    """The sentence to put before everything else where pods or workloads are not current; none where they are."""
+    troubled = (snapshot.sources[name] for name in GROUND if name in snapshot.sources)
+    state = next((source for source in troubled if source.condition in NOT_CURRENT), None)
+    if state is None:
+        return []
+    return [f"NOT CURRENT: {state.name}: {printable(words.source_state(state, now))}. What follows may be wrong now."]
+
+
 def source_sentences(sources: Iterable[Source], now: float) -> list[str]:
-    """One sentence per stream that is not live."""
-    troubled = [source for source in sources if source.condition != "live"]
-    return [f"{source.name}: {printable(words.source_state(source, now))}" for source in troubled]
+    """One sentence per stream that is not live, or does not come from where it should."""
+    return [
+        f"{source.name}: {printable(_condition(source, now))}"
+        for source in sources
+        if source.condition != "live" or source.origin_note
+    ]
+
+
+def _condition(source: Source, now: float) -> str:
+    return words.source_origin(source, now) if source.condition == "live" else words.source_state(source, now)
 
 
 def sentences(snapshot: Snapshot, now: float) -> list[str]:
     """One sentence per application, worst first, then what is not known."""
-    lines = [application_sentence(app, now) for app in in_order(snapshot.applications.values())]
-    gaps = source_sentences(snapshot.sources.values(), now)
-    return [*(lines or ["No applications in this scope."]), f"{words.controller(snapshot.controller)}.", *gaps]
+    apps = [application_sentence(app, now) for app in words.in_order(snapshot.applications.values())]
+    rest = [f"{words.controller(snapshot.controller)}.", *source_sentences(snapshot.sources.values(), now)]
+    return [*staleness(snapshot, now), *(apps or ["No applications in this scope."]), *rest]
 
 
 def application_sentence(app: Application, now: float) -> str:
@@ -115,91 +127,45 @@ def application_sentence(app: Application, now: float) -> str:
 
 def changes(before: Snapshot, after: Snapshot, now: float) -> list[str]:
     """What became different, one line each: states of applications, their readiness, streams lost and found."""
-    lines = []
-    for key, app in after.applications.items():
-        old = before.applications.get(key)
-        if old is None or _figures(old) != _figures(app):
-            lines.append(application_sentence(app, now))
-    lines += [
-        f"{printable(key.namespace)}/{printable(key.name)}: gone."
-        for key in before.applications
-        if key not in after.applications
-    ]
-    for name, source in after.sources.items():
-        known = before.sources.get(name)
-        if known is not None and known.condition != source.condition:
-            lines.append(f"{name}: {printable(words.source_state(source, now))}")
-    return [f"{words.clock(now)} {text}" for text in lines]
+    return [f"{words.clock(now)} {change_sentence(change, now)}" for change in changes_between(before, after)]
 
 
-def _figures(app: Application) -> tuple[object, ...]:
-    return app.state, app.detail, app.ready, app.desired
+def change_sentence(change: Change, now: float) -> str:
+    """One change in words."""
+    match change:
+        case ApplicationChanged(app):
+            return application_sentence(app, now)
+        case ApplicationGone(key):
+            return f"{printable(key.namespace)}/{printable(key.name)}: gone."
+        case SourceChanged(source):
+            return f"{source.name}: {printable(words.source_state(source, now))}"
 
 
 def as_json(snapshot: Snapshot, now: float) -> str:
     """The snapshot as one JSON document; times are both RFC 3339 (``...At``) and seconds of age."""
-    document = {
-        "takenAt": rfc3339(snapshot.taken_at),
-        "namespaces": list(snapshot.namespaces),
-        "serverVersion": snapshot.server_version,
-        "healerd": _plain(snapshot.controller),
-        "sources": {name: _plain(source) for name, source in snapshot.sources.items()},
-        "applications": [_application_json(app, now) for app in in_order(snapshot.applications.values())],
-        "pods": [{**_plain(pod), "ageSeconds": _age(pod.created_at, now)} for pod in snapshot.pods.values()],
-    }
-    return msgspec.json.format(msgspec.json.encode(document)).decode()
+    return encode(snapshot_document(snapshot, now), indent=True)
 
 
-def _application_json(app: Application, now: float) -> dict[str, Any]:
-    plain: dict[str, Any] = _plain(app)
-    plain["name"], plain["namespace"] = app.key.name, app.key.namespace
-    del plain["key"]
-    plain["sinceSeconds"] = _age(app.since, now)
-    return plain
-
-
-def _age(at: float | None, now: float) -> float | None:
-    return None if at is None else round(now - at, 1)
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON can hold it: fields in camelCase, moments (``..._at``, ``since``) as RFC 3339."""
-    record = _fields(value)
-    if record is not None:
-        return {_camel(name): _moment_or_plain(name, item) for name, item in record.items()}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _fields(value: Any) -> dict[str, Any] | None:
-    """Fields of a record by name; None for anything else."""
-    if isinstance(value, msgspec.Struct):
-        return msgspec.structs.asdict(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
-    return value._asdict() if isinstance(value, tuple) and hasattr(value, "_asdict") else None
-
-
-def _moment_or_plain(name: str, value: Any) -> Any:
-    is_moment = isinstance(value, float) and (name.endswith("_at") or name == "since")
-    return rfc3339(value) if is_moment else _plain(value)
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
+def json_changes(before: Snapshot, after: Snapshot, now: float) -> list[str]:
+    """What became different, as one JSON document per line."""
+    return [encode(change_document(change, now), indent=False) for change in changes_between(before, after)]
 
 
 _FORMS: Mapping[Form, Callable[[Snapshot, float], list[str]]] = {
     "once": report,
     "plain": sentences,
     "json": lambda snapshot, now: [as_json(snapshot, now)],
+    "json lines": lambda snapshot, now: [encode(snapshot_document(snapshot, now), indent=False)],
 }
+_CHANGES: Mapping[Form, Callable[[Snapshot, Snapshot, float], list[str]]] = {
+    "plain": changes,
+    "json lines": json_changes,
+}
+"""Forms that go on, and how they tell what changed."""
 
 
 async def show(session: Session, form: Form, *, once: bool, write: Callable[[str], None]) -> None:
-    """Print the data of a session in a form; ``plain`` goes on until it is cancelled, unless ``once``.
+    """Print the data of a session in a form; ``plain`` and ``json lines`` go on until cancelled, unless ``once``.
 
     Args:
         session: An open connection.
@@ -215,16 +181,22 @@ async def show(session: Session, form: Form, *, once: bool, write: Callable[[str
     now = time.time()
     for line in _FORMS[form](snapshot, now):
         write(line)
-    while form == "plain" and not once:
-        snapshot = await _tell_changes(session, snapshot, write)
+    tell = _CHANGES.get(form)
+    while tell is not None and not once:
+        snapshot = await _tell_changes(session, snapshot, tell, write)
 
 
-async def _tell_changes(session: Session, before: Snapshot, write: Callable[[str], None]) -> Snapshot:
+async def _tell_changes(
+    session: Session,
+    before: Snapshot,
+    tell: Callable[[Snapshot, Snapshot, float], list[str]],
+    write: Callable[[str], None],
+) -> Snapshot:
     """Wait for the next change, at least a second, and tell it."""
     await asyncio.sleep(CHANGES_SECONDS)
     with contextlib.suppress(TimeoutError):
         await session.observer.wait_for(lambda shot: shot.sequence != before.sequence, QUIET_SECONDS)
     after = session.observer.snapshot()
-    for line in changes(before, after, time.time()):
+    for line in tell(before, after, time.time()):
         write(line)
     return after

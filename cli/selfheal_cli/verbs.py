@@ -58,6 +58,7 @@ async def _run(request: Request) -> None:
         source="cli",
         read_only=request.settings.read_only,
         verify_seconds=request.timeout_seconds,
+        prometheus=request.settings.prometheus,
     ) as session:
         await first_data(session)
         snapshot = session.observer.snapshot()
@@ -136,7 +137,7 @@ def find_target(snapshot: Snapshot, verb: str, namespace: str, name: str) -> Tar
     if AppKey(namespace, name) in snapshot.applications:
         return Target("application", namespace, name, name)
     known = [key.name for key in snapshot.applications if key.namespace == namespace]
-    raise BadUsage(f"no application '{name}' in namespace '{namespace}'", _hint(name, known))
+    raise BadUsage(f"no application '{name}' in namespace '{namespace}'", name_hint(name, known))
 
 
 def _find_pod(snapshot: Snapshot, namespace: str, name: str) -> Target:
@@ -144,10 +145,11 @@ def _find_pod(snapshot: Snapshot, namespace: str, name: str) -> Target:
         if (row.namespace, row.name) == (namespace, name):
             return Target("pod", namespace, name, row.app.name, row.uid)
     known = [row.name for row in snapshot.pods.values() if row.namespace == namespace]
-    raise BadUsage(f"no pod '{name}' in namespace '{namespace}'", _hint(name, known))
+    raise BadUsage(f"no pod '{name}' in namespace '{namespace}'", name_hint(name, known))
 
 
-def _hint(name: str, known: list[str]) -> str:
+def name_hint(name: str, known: list[str]) -> str:
+    """Word the hint for a name that a namespace does not have."""
     if not known:
         return "nothing runs there; choose another namespace with -n"
     return did_you_mean(name, known[:20])

@@ -3,6 +3,7 @@
 "No data" is never 0, numbers carry units, and times are relative (``41s``) unless asked for as a clock time.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from selfheal_core.domain.snapshot import (
@@ -18,6 +19,7 @@ from selfheal_core.domain.times import ago, duration
 
 NONE = "-"
 NO_DATA = "no data"
+SEVERITY_ORDER = ("bad", "warn", "unknown", "info", "ok")
 COUNTED = ("rolling out", "degraded", "scaling", "canary")
 """States of which the next question is how far; of all others it is how long."""
 FIGURE_LIMIT = 5
@@ -30,6 +32,11 @@ def sentence(text: str) -> str:
     """A reason as a sentence: capital letter, full stop; nothing stays nothing."""
     stripped = text.strip().rstrip(".")
     return f"{stripped[:1].upper()}{stripped[1:]}." if stripped else ""
+
+
+def in_order(applications: Iterable[Application]) -> list[Application]:
+    """Worst first, then by name."""
+    return sorted(applications, key=lambda app: (SEVERITY_ORDER.index(app.severity), app.key))
 
 
 def restarts(count: int, last_at: float | None, now: float) -> str:
@@ -59,9 +66,16 @@ def application_state(application: Application, now: float) -> str:
     return f"{word} {ago(now - application.since)}"
 
 
-def autoscaler(scaler: Autoscaler | None) -> str:
-    """``2 (2-5)``: two replicas now, between two and five allowed."""
-    return NONE if scaler is None else f"{scaler.current_replicas} ({scaler.min_replicas}-{scaler.max_replicas})"
+def autoscaler(scaler: Autoscaler | None, wanted: int | None = None) -> str:
+    """``2 (2-5)``: two replicas now, between two and five allowed.
+
+    Args:
+        scaler: None if there is none.
+        wanted: What the workload itself is set to, which is newer than what the autoscaler last wrote of it.
+    """
+    if scaler is None:
+        return NONE
+    return f"{scaler.current_replicas if wanted is None else wanted} ({scaler.min_replicas}-{scaler.max_replicas})"
 
 
 def percent(value: int | None) -> str:
@@ -138,6 +152,15 @@ def source_state(source: Source, now: float, *, brief: bool = False) -> str:
         words += f", retrying in {ago(source.retry_at - now)}"
     reason = short_reason(source.reason) if brief else source.reason
     return f"{words} ({reason})" if reason else words
+
+
+def source_origin(source: Source, now: float) -> str:
+    """Where its data comes from: ``Prometheus, 12s``, ``own scrape (Prometheus lost 40s)``; "" if that is plain."""
+    if not source.origin:
+        return ""
+    if source.origin_note:
+        return f"{source.origin} ({source.origin_note} {age(source.origin_since, now)})"
+    return f"{source.origin}, {age(source.fresh_at, now)}"
 
 
 def short_reason(reason: str) -> str:

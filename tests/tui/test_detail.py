@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from selfheal_cli.explaining import explain_application
+from selfheal_cli.next_step import next_step
+from selfheal_core.domain.heal import HealPolicy
 from selfheal_core.domain.objects import Event
 from selfheal_core.domain.snapshot import Application, AppState, ControllerStatus, Snapshot
-from selfheal_tui.present.describe import explain_lines
 from selfheal_tui.present.detail import DetailFacts, application_detail, pod_detail, revision_detail
+from selfheal_tui.present.explain import explanation_lines
 from selfheal_tui.present.glyphs import ASCII, UNICODE
 from selfheal_tui.present.history import revision_rows
-from selfheal_tui.present.next_step import next_step
 from selfheal_tui.present.spans import text_of
 from selfheal_tui.showcase import DAY, NOW
 
@@ -79,7 +81,9 @@ def test_without_healerd_it_is_said_that_nothing_heals_this(shown: Snapshot) -> 
     assert "healerd: not installed here; nothing heals this by itself." in told(app, healerd=ControllerStatus(False))
     off = ControllerStatus(True, desired=0)
     assert "healerd: not running (scaled to 0); nothing heals this by itself." in told(app, healerd=off)
-    assert "healerd is not running (scaled to 0)" in "".join(text_of(s) for s in explain_lines("app-a", (), off, NOW))
+    about = explain_application(app, replace(shown, controller=off), HealPolicy(), NOW)
+    page = "".join(text_of(s) for s in explanation_lines(about, NOW, UNICODE, observed=True, keys={}))
+    assert "healerd is not running (scaled to 0)" in page
     assert "healerd: has done nothing about it so far." in told(app)
 
 

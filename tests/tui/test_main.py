@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,29 @@ def test_a_misspelt_setting_is_refused(tmp_path: Path) -> None:
     done = call(tmp_path, "--once", SELFHEAL_READ_OLNY="1")
     assert done.returncode == 2
     assert "did you mean 'SELFHEAL_READ_ONLY'?" in done.stderr
+
+
+def test_the_printed_configuration_is_a_file_that_gives_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "selfheal"
+    folder.mkdir()
+    (folder / "config.toml").write_text('namespace = "payments"\n[keys]\nverb.rollback = "V"\nlogs = ["L", "f3"]\n')
+    first = call(tmp_path, "--print-config", "--colour", "never", SELFHEAL_READ_ONLY="1")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert tomllib.loads(first.stdout)["keys"] == {"verb": {"rollback": ["V"]}, "logs": ["L", "f3"]}
+
+    (folder / "config.toml").write_text(first.stdout)
+    second = call(tmp_path, "--print-config")
+    assert tomllib.loads(second.stdout) == tomllib.loads(first.stdout)
+
+
+def test_a_wrong_keymap_is_refused_in_words(tmp_path: Path) -> None:
+    folder = tmp_path / "selfheal"
+    folder.mkdir()
+    (folder / "config.toml").write_text('[keys]\nverb.rollback = "ctrl+r"\n')
+    done = call(tmp_path, "--print-config")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'keys.verb.rollback' in " in done.stderr
+    assert "verbs have one of A to Z" in done.stderr
 
 
 def test_help_and_version_import_no_textual(tmp_path: Path) -> None:

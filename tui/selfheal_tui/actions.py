@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Event
 from selfheal_core.domain.snapshot import Application, PodRow
-from selfheal_core.errors import SelfhealError
 from selfheal_core.ops.operation import Target
-from selfheal_tui.commands import Command, View, commands_of, key_name
+from selfheal_tui.choosing import ALL, Choosing
+from selfheal_tui.commands import Command, View
 from selfheal_tui.present.logs import LogRequest, pods_to_read
 from selfheal_tui.present.spans import Line, Span, line
 from selfheal_tui.screens.tables import TableScreen
 
 if TYPE_CHECKING:
     from selfheal_tui.app import SelfhealApp
-
-ALL = "all namespaces"
 
 
 class Actions:
@@ -31,6 +29,7 @@ class Actions:
     def __init__(self, app: SelfhealApp) -> None:
         self._app = app
         self._session = app.session
+        self._choosing = Choosing(app)
 
     def do(self, command: Command, view: View) -> None:
         """Do what a command says."""
@@ -53,8 +52,11 @@ class Actions:
         return app, row if isinstance(row, PodRow) else None
 
     def _pods(self, app: Application | None, pod: PodRow | None) -> list[PodRow]:
+        from selfheal_tui.screens.pods import PodsScreen
+
+        screen = self._app.screen
         if pod is not None:
-            return [pod]
+            return (screen.marked() if isinstance(screen, PodsScreen) else []) or [pod]
         pods = self._session.snapshot.pods
         return [pods[uid] for uid in app.pods if uid in pods] if app is not None else []
 
@@ -63,7 +65,8 @@ class Actions:
     def open_logs(self, *, previous: bool) -> None:
         """Logs of the selected pod, or of all pods of the selected application."""
         app, pod = self._selected()
-        pods = self._pods(app, pod)
+        chosen = self._pods(app, pod)
+        pods = [each for each in chosen if each.namespace == chosen[0].namespace]
         names = pods_to_read(pods, previous=previous)
         if not names:
             if pods:
@@ -75,6 +78,8 @@ class Actions:
 
         title = f"Logs of {names[0] if len(names) == 1 else f'{pods[0].app.name}, {len(names)} pods'}"
         request = LogRequest(pods[0].namespace, names, previous=previous)
+        if len(names) < len(chosen) and not previous:
+            self._session.say(f"{len(names)} of {len(chosen)} pods are read: those of one namespace, the worst first.")
         self._app.push_screen(LogsScreen(self._session, title, self._session.trail.here.tab, request))
 
     def describe(self) -> None:
@@ -113,13 +118,28 @@ class Actions:
         self._app.read(f"Pod {pod.name}", text, live=True)
 
     def explain(self) -> None:
-        """What healerd did about the selection."""
-        from selfheal_tui.present.describe import explain_lines
+        """What healerd would decide about the selection now, what it did, and why."""
+        app, pod = self._selected()
+        if app is not None:
+            self._app.spawn(self._explain(app, pod))
 
+    async def _explain(self, app: Application, pod: PodRow | None) -> None:
+        from selfheal_cli.explaining import explain_application, explain_pod
+        from selfheal_tui.present.explain import explanation_lines
+
+        policy, observed = await self._app.feed.healing_policy()
         session = self._session
-        self._about_events(
-            "healerd and", lambda name, events, now: explain_lines(name, events, session.snapshot.controller, now)
-        )
+
+        def text(_width: int) -> list[Line]:
+            snapshot, now = session.snapshot, session.clock()
+            if pod is not None:
+                about = explain_pod(snapshot.pods.get(pod.uid, pod), snapshot, policy, now)
+            else:
+                about = explain_application(snapshot.applications.get(app.key, app), snapshot, policy, now)
+            return explanation_lines(about, now, session.glyphs, observed=observed, keys=session.keys)
+
+        name = f"pod {pod.name}" if pod is not None else app.key.name
+        self._app.read(f"healerd and {name}", text, live=True)
 
     def events(self) -> None:
         """Events about the selection."""
@@ -155,68 +175,46 @@ class Actions:
         raw = await self._app.feed.read_object(target)
         self._app.read(f"YAML of {target.name}", lambda _width: yaml_lines(raw), live=False)
 
-    def journal(self) -> None:
-        """What was asked for and done."""
-        self._app.spawn(self._journal())
+    def record(self) -> None:
+        """The whole record of the operation that is selected in the journal."""
+        from selfheal_tui.present.journal import OperationRecord, record_lines
 
-    async def _journal(self) -> None:
-        from selfheal_tui.present.help import journal_lines
+        screen = self._screen()
+        row = screen.table.cursor_row if screen is not None else None
+        if not isinstance(row, OperationRecord):
+            return
+        session, key = self._session, row.operation_id
 
-        entries = await self._app.feed.journal()
-        self._app.read("Journal", lambda _width: journal_lines(entries), live=False)
+        def text(_width: int) -> list[Line]:
+            return record_lines(session.records.get(key, row), session.clock())
+
+        self._app.read(f"Operation {key}: {row.newest.verb} {row.where}", text, live=True)
 
     def help(self, view: View) -> None:
         """All keys."""
         from selfheal_tui.present.help import help_lines
 
         session = self._session
-        self._app.read("Help", lambda width: help_lines(view, session.commands, session.refusals, width), live=False)
+        commands, refusals, cautions = session.commands, session.refusals, session.cautions
+        self._app.read("Help", lambda width: help_lines(view, commands, refusals, width, cautions), live=False)
 
     def palette(self, view: View) -> None:
-        """All commands by name."""
-        from selfheal_tui.screens.dialogs import PickDialog
-
-        commands = {command.title: command for command in commands_of(view, self._session.commands)}
-        choices = [(title, f"{key_name(command.key)}  {command.sentence}") for title, command in commands.items()]
+        """All commands by name, and what else has a name."""
         screen = self._screen()
         if screen is not None:
-            self._app.push_screen(
-                PickDialog(self._session, "Commands", choices, lambda title: screen.run_command(commands[title]))
-            )
-
-    # Scope
+            self._choosing.palette(view, screen)
 
     def pick_namespace(self) -> None:
         """Offer the namespaces."""
-        self._app.spawn(self._pick_namespace())
+        self._app.spawn(self._choosing.namespace())
 
-    async def _pick_namespace(self) -> None:
-        from selfheal_tui.screens.dialogs import PickDialog
+    def pick_context(self) -> None:
+        """Offer the contexts."""
+        self._app.spawn(self._choosing.context())
 
-        counts: dict[str, int] = {}
-        for app in self._session.snapshot.applications:
-            counts[app.namespace] = counts.get(app.namespace, 0) + 1
-        try:
-            names = await self._app.feed.known_namespaces()
-        except SelfhealError as error:
-            names = tuple(sorted(counts))
-            self._session.say(str(error), "warn")
-        choices = [(ALL, "")] + [(name, _applications(counts.get(name, 0))) for name in names]
-
-        self._app.push_screen(PickDialog(self._session, "Namespace", choices, self.choose_namespace))
-
-    def choose_namespace(self, name: str) -> None:
-        """Look at one namespace or at all."""
-        self._app.spawn(self._choose_namespace(name))
-
-    async def _choose_namespace(self, name: str) -> None:
-        wanted = () if name == ALL else (name,)
-        if wanted == self._app.feed.surroundings.namespaces:
-            self._session.say(f"Looking at {name} already.", "dim")
-            return
-        self._session.forget_data()
-        await self._app.feed.choose_namespaces(wanted)
-        self._session.say(f"Looking at {name}.", "dim")
+    def choose_all_namespaces(self) -> None:
+        """Look at everything."""
+        self._choosing.choose_namespace(ALL)
 
     def cancel_pending(self) -> None:
         """Stop what was confirmed and has not ended."""
@@ -236,10 +234,6 @@ class Actions:
         self._session.say("Trying lost connections again.", "dim")
 
 
-def _applications(count: int) -> str:
-    return f"{count or 'no'} application{'' if count == 1 else 's'}"
-
-
 def _target(pod: PodRow) -> Target:
     return Target("pod", pod.namespace, pod.name, pod.app.name, pod.uid)
 
@@ -257,9 +251,10 @@ SIMPLE_ACTIONS: Mapping[str, Callable[[Actions, View], None]] = {
     "events": lambda actions, _: actions.events(),
     "yaml": lambda actions, _: actions.yaml(),
     "namespace": lambda actions, _: actions.pick_namespace(),
-    "all_namespaces": lambda actions, _: actions.choose_namespace(ALL),
+    "context": lambda actions, _: actions.pick_context(),
+    "all_namespaces": lambda actions, _: actions.choose_all_namespaces(),
     "refresh": lambda actions, _: actions.refresh(),
-    "journal": lambda actions, _: actions.journal(),
+    "enter": lambda actions, _: actions.record(),
     "cancel": lambda actions, _: actions.cancel_pending(),
     "palette": lambda actions, view: actions.palette(view),
     "help": lambda actions, view: actions.help(view),

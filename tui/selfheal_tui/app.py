@@ -4,17 +4,14 @@ import asyncio
 import gc
 import logging
 import os
-import signal
-import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from textual import events
-from textual.app import App
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
-from selfheal_core.domain.snapshot import PodRow
+from selfheal_core.domain.snapshot import AppKey, Application, PodRow
 from selfheal_core.errors import SelfhealError
 from selfheal_core.ops.operation import Target
 from selfheal_core.ops.registry import VERBS
@@ -23,17 +20,23 @@ from selfheal_tui.log_file import log_path
 from selfheal_tui.navigation import Place, Tab
 from selfheal_tui.operation import Operation
 from selfheal_tui.present.confirming import outcome
+from selfheal_tui.present.glyphs import ASCII
 from selfheal_tui.present.spans import Tone
 from selfheal_tui.screens.apps import AppsScreen
 from selfheal_tui.screens.frame import Ask, ConsoleScreen, Copy, Do, Go
 from selfheal_tui.screens.tables import TableScreen
 from selfheal_tui.session import Session
+from selfheal_tui.terminal.hangup import Hangup
+from selfheal_tui.terminal.link import Link
+from selfheal_tui.terminal.paced import PacedApp
 
 log = logging.getLogger(__name__)
 FRAME_SECONDS = 0.25
 """Four frames a second: faster than reading, and an order of magnitude cheaper than a repaint per event."""
 FIRST_FRAME_SECONDS = 0.02
 """Until the first rows are there, the mailbox is looked into more often."""
+JOURNAL_SECONDS = 2.0
+"""How often the journal is read while it is looked at; other consoles of this user write to it too."""
 ALLOWED_SECONDS = 5.0
 """How long an answer about what is allowed is shown before it is asked for again."""
 
@@ -48,19 +51,24 @@ TextView { height: 1fr; width: 1fr; }
 #trends { display: none; height: 2; }
 .-tall #trends { display: block; }
 .-wide #body { layout: horizontal; }
-.-wide #detail { width: 44%; margin-left: 1; }
+.-wide #detail { width: 36%; margin-left: 1; }
 Overlay { align: center top; background: transparent; }
 #box { width: 76; height: 10; margin-top: 2; }
 .-tall #box { margin-top: 6; }
 """
 
 
-class SelfhealApp(App[None], inherit_bindings=False):
+class SelfhealApp(PacedApp, inherit_bindings=False):
     """The console.
 
     Args:
         session: What the screens share, the feed included.
         on_ready: Called once when the first rows were handed to the screen.
+        frame_seconds: How often the screen is brought up to date.
+        link: How well the terminal takes what is written.
+
+    Attributes:
+        hangup: Ends the console by signal; to be stood down once everything has ended.
     """
 
     CSS = CSS
@@ -68,17 +76,26 @@ class SelfhealApp(App[None], inherit_bindings=False):
     AUTO_FOCUS = None
     TITLE = "selfheal"
 
-    def __init__(self, session: Session, on_ready: Callable[[], None] = lambda: None) -> None:
-        super().__init__(ansi_color=True)
+    def __init__(
+        self,
+        session: Session,
+        on_ready: Callable[[], None] = lambda: None,
+        frame_seconds: float = FRAME_SECONDS,
+        link: Link | None = None,
+    ) -> None:
+        super().__init__(link, ascii_only=session.glyphs is ASCII)
         self.animation_level = "none"
         self.session = session
         self._tabs: dict[Tab, TableScreen[Any, Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._on_ready = on_ready
+        self.hangup = Hangup(self.leave)
+        self._frame_seconds = frame_seconds
         self._timer: Timer | None = None
         self._settled = False
         self._asked: object = ()
         self._asked_at = float("-inf")
+        self._journal_read_at = float("-inf")
 
     @property
     def feed(self) -> Feed:
@@ -90,27 +107,39 @@ class SelfhealApp(App[None], inherit_bindings=False):
         self._tabs["apps"] = AppsScreen(self.session)
         self.install_screen(self._tabs["apps"], "apps")
         await self.push_screen("apps")
-        self._timer = self.set_interval(FIRST_FRAME_SECONDS, self.frame)
-        self._leave_on_signals()
+        self._timer = self.set_interval(FIRST_FRAME_SECONDS, self.tick)
+        self.hangup.listen(asyncio.get_running_loop())
 
-    def _leave_on_signals(self) -> None:
-        """A closed terminal or a stop by the system ends connections and operations in order."""
-        if threading.current_thread() is threading.main_thread():
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGHUP, signal.SIGTERM):
-                loop.add_signal_handler(number, self.leave)
+    def tick(self) -> None:
+        """Bring the screen up to date if there is something new and the terminal keeps up."""
+        now, link = self.session.monotonic(), self.link
+        self.session.slow_link = link.slow
+        if not self.pace.may_draw(now, waiting=link.waiting_bytes > 0, slow=link.slow):
+            return
+        snapshot = self.feed.take()
+        if snapshot is not None:
+            self.session.accept(snapshot)
+        restless = self.session.restless or self._table_screen() is None
+        if snapshot is not None or self.pace.must_draw(now, restless=restless):
+            self._draw(now)
 
     def frame(self) -> None:
         """Take what came, and bring the screens that can be seen up to date."""
         snapshot = self.feed.take()
         if snapshot is not None:
             self.session.accept(snapshot)
+        self._draw(self.session.monotonic())
+
+    def _draw(self, now: float) -> None:
+        self.pace.drawn_at = now
         for screen in self._visible():
             screen.refresh_data()
         if not self._settled and self.session.snapshot.pods:
             self._settle()
         self._ask_what_is_allowed()
         self._ask_for_last_words()
+        self._ask_for_past()
+        self._ask_for_journal()
 
     def _settle(self) -> None:
         """The first rows are there: what lives from here on lives long, so the collector need not look at it."""
@@ -123,7 +152,7 @@ class SelfhealApp(App[None], inherit_bindings=False):
         gc.freeze()
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_interval(FRAME_SECONDS, self.frame)
+        self._timer = self.set_interval(self._frame_seconds, self.tick)
 
     def _visible(self) -> list[Any]:
         """The topmost full screen and what covers it."""
@@ -181,12 +210,14 @@ class SelfhealApp(App[None], inherit_bindings=False):
         self.spawn(self._learn_what_is_allowed(screen))
 
     async def _learn_what_is_allowed(self, screen: TableScreen[Any, Any]) -> None:
-        refusals = {}
+        refusals, cautions = {}, {}
         for verb, target in screen.verbs():
             answer = await self.feed.allowed(verb, target)
             if not answer.ok:
                 refusals[verb] = answer.reason
-        self.session.refusals = refusals
+            elif answer.caution:
+                cautions[verb] = answer.caution
+        self.session.refusals, self.session.cautions = refusals, cautions
         screen.refresh_footer()
 
     def _ask_for_last_words(self) -> None:
@@ -202,6 +233,28 @@ class SelfhealApp(App[None], inherit_bindings=False):
         target = Target("pod", pod.namespace, pod.name, pod.app.name, pod.uid)
         self.session.remember_last_words(pod, await self.feed.last_words(target))
 
+    def _ask_for_past(self) -> None:
+        screen = self._table_screen()
+        row = screen.table.cursor_row if screen is not None else None
+        if isinstance(row, Application) and self.session.trends.wants_past(row):
+            self.spawn(self._learn_past(row.key))
+
+    async def _learn_past(self, app: AppKey) -> None:
+        self.session.trends.put_past(app, await self.feed.error_trend(app))
+
+    def _ask_for_journal(self) -> None:
+        screen = self._table_screen()
+        now = self.session.monotonic()
+        if screen is not None and screen.tab == "journal" and now - self._journal_read_at >= JOURNAL_SECONDS:
+            self._journal_read_at = now
+            self.spawn(self._read_journal(screen))
+
+    async def _read_journal(self, screen: TableScreen[Any, Any]) -> None:
+        from selfheal_tui.present.journal import records_of
+
+        self.session.records = records_of(await self.feed.journal(), self.session.records)
+        screen.refresh_data()
+
     # Places
 
     async def on_go(self, message: Go) -> None:
@@ -214,11 +267,28 @@ class SelfhealApp(App[None], inherit_bindings=False):
         self.session.trail.go(message.place)
         await self._show(message.place)
 
+    async def switch_context(self, name: str) -> None:
+        """Leave this cluster for another one; what runs here is stopped before its next write."""
+        for operation in self.session.running():
+            await operation.cancel()
+        await self.feed.switch_context(name)
+        self.session.begin_anew()
+        self._asked = ()
+        for screen in self._tabs.values():
+            screen.forget()
+        await self._show(self.session.trail.here)
+        self.session.say(f"Looking at {name}.", "dim")
+
     async def _show(self, place: Place) -> None:
+        while not isinstance(self.screen, TableScreen) and len(self.screen_stack) > 1:
+            await self.pop_screen()
         screen = self._tab(place.tab)
         screen.show_place(place)
         if self.screen is not screen:
             await self.switch_screen(place.tab)
+        if place.tab == "journal":
+            self._journal_read_at = float("-inf")
+            self._ask_for_journal()
 
     def _tab(self, tab: Tab) -> TableScreen[Any, Any]:
         """A tab's screen, made when it is first needed."""
@@ -234,6 +304,10 @@ class SelfhealApp(App[None], inherit_bindings=False):
             from selfheal_tui.screens.pods import PodsScreen
 
             return PodsScreen(self.session)
+        if tab == "journal":
+            from selfheal_tui.screens.journal import JournalScreen
+
+            return JournalScreen(self.session)
         from selfheal_tui.screens.history import HistoryScreen
 
         return HistoryScreen(self.session)
@@ -253,12 +327,24 @@ class SelfhealApp(App[None], inherit_bindings=False):
         message.stop()
         from selfheal_tui.screens.dialogs import OperationDialog
 
-        operation = self.session.operation_on(message.target)
+        operation = self.session.operation_on(message.target, message.verb)
+        if operation is None and self._picks_fault(message):
+            return
         if operation is None:
             verb = VERBS[message.verb]
             operation = Operation(self.feed, verb, message.target, message.parameters, self.session.clock)
             self.spawn(operation.compute())
         self.push_screen(OperationDialog(self.session, operation))
+
+    def _picks_fault(self, message: Ask) -> bool:
+        """Let the operator choose what to break before its preview is computed."""
+        where = self.feed.surroundings
+        if not VERBS[message.verb].practice or message.parameters or where.read_only or not where.sandbox:
+            return False
+        from selfheal_tui.choosing import Choosing
+
+        Choosing(self).fault(message)
+        return True
 
     def on_wanted(self, message: Any) -> None:
         """Do what a confirmation asks for."""
@@ -326,7 +412,13 @@ class SelfhealApp(App[None], inherit_bindings=False):
         self.copy(message.text)
 
     def copy(self, text: str) -> None:
-        """Put text on the clipboard of the operator's terminal (OSC 52) and show it, as not every terminal obeys."""
+        """Put text on the clipboard of the operator's terminal (OSC 52) and show it, as not every terminal obeys.
+
+        A name that holds control characters stays here: pasted into a shell, it could run.
+        """
+        if not text.isprintable():
+            self.session.say("Not copied: it holds control characters, which a shell could obey", "warn")
+            return
         self.copy_to_clipboard(text)
         self.session.say(f"Copied: {text}", "dim")
 
@@ -341,9 +433,9 @@ class SelfhealApp(App[None], inherit_bindings=False):
 
         self.push_screen(LeaveDialog(self.session, self.leave))
 
-    def leave(self) -> None:
+    def leave(self, exit_code: int = 0) -> None:
         """Leave without asking."""
-        self.exit()
+        self.exit(return_code=exit_code)
 
     async def on_unmount(self) -> None:
         """Leave no task behind."""

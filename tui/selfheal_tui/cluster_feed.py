@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,12 +20,16 @@ from selfheal_core import __version__
 from selfheal_core.cluster.kubernetes import paths
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import Connection, connect
+from selfheal_core.cluster.prometheus.errors import PrometheusError
+from selfheal_core.domain.heal import HealPolicy
 from selfheal_core.domain.snapshot import AppKey, Snapshot
 from selfheal_core.errors import ClusterUnreachable, SelfhealError
+from selfheal_core.observe.error_rate_ladder import ErrorRateLadder, error_rates
 from selfheal_core.observe.observer import Observer
+from selfheal_core.observe.sources import PODS
 from selfheal_core.ops.operation import Preview, Progress, Target
 from selfheal_tui.bridge import Bridge
-from selfheal_tui.feed import LogBatch, Surroundings
+from selfheal_tui.feed import ContextChoice, LogBatch, Surroundings
 from selfheal_tui.log_reader import last_words_of, read_logs
 from selfheal_tui.mailbox import Mailbox
 from selfheal_tui.present.logs import LogRequest, last_line
@@ -37,6 +41,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 FRAME_SECONDS = 0.2
 """Snapshots are joined at most this often; the screens look four times a second."""
+LONGEST_FRAME_SECONDS = 1.0
+"""And at least this often while something changes, whatever it costs."""
+JOIN_SHARE = 0.02
+"""Between these two, joining takes no more than this share of a core."""
 QUIET_SECONDS = 1.0
 """And at least this often, because states of sources age without an event."""
 RESTART_SECONDS = 5.0
@@ -52,18 +60,35 @@ WORKLOAD_PATHS: Mapping[str, tuple[str, str]] = {
 }
 
 
+def frame_seconds(join_cpu_seconds: float) -> float:
+    """Wait after a join: the dearer it was, the longer, so that a busy cluster costs no more than a share of a core.
+
+    Args:
+        join_cpu_seconds: CPU time that the last join took.
+    """
+    return min(max(join_cpu_seconds / JOIN_SHARE, FRAME_SECONDS), LONGEST_FRAME_SECONDS)
+
+
+def is_filling(snapshot: Snapshot) -> bool:
+    """Whether the first list of pods still comes in; then rows are shown as soon as they are known."""
+    pods = snapshot.sources.get(PODS)
+    return pods is not None and pods.condition == "connecting"
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterChoice:
     """Which cluster, and how much of it.
 
     Attributes:
         namespaces: Scope; empty means all, None the context's own namespace.
+        prometheus: Where error rates are asked for; "" to look for a Prometheus in the cluster.
     """
 
     kubeconfig: Path | None
     context: str | None
     namespaces: tuple[str, ...] | None
     read_only: bool
+    prometheus: str = ""
 
 
 class ClusterFeed:
@@ -102,7 +127,10 @@ class ClusterFeed:
         self._client: KubernetesClient | None = None
         self._connection: Connection | None = None
         self._observer: Observer | None = None
+        self._rates: ErrorRateLadder | None = None
         self._operations: Operations | None = None
+        self._next: Connection | None = None
+        self._arrived = asyncio.Event()
 
     # Life
 
@@ -131,16 +159,39 @@ class ClusterFeed:
                 future.set_exception(error)
 
     async def _main(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._bridge.open(loop)
-        connection = await connect(
+        """Live until stopped; whatever is under way then, a plugin that gives no answer included, ends with it."""
+        self._bridge.open(asyncio.get_running_loop())
+        life, stop = asyncio.create_task(self._live()), asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((life, stop), return_when=asyncio.FIRST_COMPLETED)
+            if life.done():
+                await life  # raises what ended it
+        finally:
+            life.cancel()
+            stop.cancel()
+            await asyncio.gather(life, stop, return_exceptions=True)
+
+    async def _live(self) -> None:
+        self._next = await connect(
             kubeconfig=self._choice.kubeconfig, context=self._choice.context, environ=self._environ
         )
+        try:
+            while self._next is not None and not self._stop.is_set():
+                connection, self._next = self._next, None
+                await self._live_on(connection)
+        finally:
+            if self._next is not None:
+                await self._next.close()
+
+    async def _live_on(self, connection: Connection) -> None:
+        """Follow the cluster of one connection until it is left for another, or the end."""
         self._connection = connection
         try:
             self._client = KubernetesClient(connection, user_agent=f"selfheal-console/{__version__}")
             self._surround(connection)
-            self.configured.set_result(None)
+            self._arrived.set()
+            if not self.configured.done():
+                self.configured.set_result(None)
             contact = asyncio.create_task(self._contact(self._client))
             try:
                 await self._observe_until_stopped(self._client)
@@ -170,13 +221,17 @@ class ClusterFeed:
             if not self.first_contact.done():
                 self.first_contact.set_exception(error)
         else:
-            self.first_contact.set_result(version)
+            if not self.first_contact.done():
+                self.first_contact.set_result(version)
 
     async def _observe_until_stopped(self, client: KubernetesClient) -> None:
         """Follow the cluster; a new scope, or a fault of ours, begins anew."""
-        while not self._stop.is_set():
+        while not self._stop.is_set() and self._next is None:
             self._rescope.clear()
-            observer = Observer(client, namespaces=self.surroundings.namespaces, clock=self._clock)
+            scope = self.surroundings.namespaces
+            rates = error_rates(client, self._clock, namespaces=scope, prometheus=self._choice.prometheus)
+            self._rates = rates
+            observer = Observer(client, namespaces=scope, clock=self._clock, error_rates=rates)
             self._observer, self._operations = observer, None
             tasks = [
                 asyncio.create_task(observer.run()),
@@ -208,8 +263,11 @@ class ClusterFeed:
             with suppress(TimeoutError):
                 await asyncio.wait_for(observer.changed.wait(), QUIET_SECONDS)
             observer.changed.clear()
-            self._mailbox.put(observer.snapshot())
-            await asyncio.sleep(FRAME_SECONDS)
+            began = time.thread_time()
+            snapshot = observer.snapshot()
+            spent = time.thread_time() - began
+            self._mailbox.put(snapshot)
+            await asyncio.sleep(FRAME_SECONDS if is_filling(snapshot) else frame_seconds(spent))
 
     # Data
 
@@ -229,6 +287,28 @@ class ClusterFeed:
         self._mailbox.take()
         self._bridge.tell(self._rescope.set)
 
+    async def contexts(self) -> tuple[ContextChoice, ...]:
+        """The contexts to choose from, by name."""
+        from selfheal_tui.contexts import list_contexts
+
+        return await asyncio.to_thread(list_contexts, self._choice.kubeconfig, self._environ)
+
+    async def switch_context(self, name: str) -> None:
+        """Leave this cluster for that of another context."""
+        await self._bridge.ask(lambda: self._switch(name))
+
+    async def _switch(self, name: str) -> None:
+        connection = await connect(kubeconfig=self._choice.kubeconfig, context=name, environ=self._environ)
+        if self._next is not None:
+            await self._next.close()
+        self._choice = replace(self._choice, context=name, namespaces=None)
+        # From here on every question is refused until the new connection is there: none may go to the old cluster.
+        self._client = self._observer = self._operations = None
+        self._arrived.clear()
+        self._next = connection
+        self._rescope.set()
+        await self._arrived.wait()
+
     async def known_namespaces(self) -> tuple[str, ...]:
         """Names of namespaces, as far as our rights let us list them."""
 
@@ -237,6 +317,12 @@ class ClusterFeed:
             return tuple(sorted(item["metadata"]["name"] for item in answer.get("items", [])))
 
         return await self._bridge.ask(names)
+
+    async def healing_policy(self) -> tuple[HealPolicy, bool]:
+        """What healerd is allowed to do here, and whether that was read from its own settings."""
+        from selfheal_cli.explain import observed_policy
+
+        return await self._bridge.ask(lambda: observed_policy(self._api()))
 
     # Verbs
 
@@ -309,6 +395,16 @@ class ClusterFeed:
             return await last_words_of(self._api(), target.namespace, target.name, container, LAST_WORDS_LINES)
 
         return last_line(await self._bridge.ask(words))
+
+    async def error_trend(self, app: AppKey) -> Sequence[tuple[float, float]]:
+        """Error ratios of the last quarter of an hour, from Prometheus; empty where it does not tell."""
+
+        async def trend() -> Sequence[tuple[float, float]]:
+            with suppress(PrometheusError):
+                return await self._rates.trend(app) if self._rates is not None else ()
+            return ()
+
+        return await self._bridge.ask(trend)
 
     def logs(self, request: LogRequest) -> AsyncGenerator[LogBatch, None]:
         """Log lines, first those that exist, then those that come, until closed."""

@@ -9,15 +9,19 @@ from typing import Literal
 
 from selfheal_core.ops.registry import Verb, built_verbs
 
-View = Literal["apps", "pods", "history", "logs", "document"]
+View = Literal["apps", "pods", "history", "journal", "logs", "document"]
 Section = Literal["change", "look", "move", "console"]
 
 AFTER_READING = 15
 """Footer rank behind the keys that look."""
-TABLES: frozenset[View] = frozenset({"apps", "pods", "history"})
+CLUSTER: frozenset[View] = frozenset({"apps", "pods", "history"})
+"""Tables of what is in the cluster; verbs can be aimed at their rows."""
+TABLES: frozenset[View] = CLUSTER | {"journal"}
 TEXTS: frozenset[View] = frozenset({"logs", "document"})
 EVERYWHERE: frozenset[View] = TABLES | TEXTS
 OBJECTS: frozenset[View] = frozenset({"apps", "pods"})
+PODS: frozenset[View] = frozenset({"pods"})
+LOGS: frozenset[View] = frozenset({"logs"})
 SECTION_TITLES: Mapping[Section, str] = {
     "change": "Change (upper case; each shows what it would do and asks first)",
     "look": "Look (lower case; never writes)",
@@ -58,21 +62,22 @@ class Command:
 _LOOK = (
     Command("logs", ("l",), "logs", "Logs; of an application: all its pods, merged by time", "look", OBJECTS, 10),
     Command("previous", ("p",), "previous", "Logs of the run before the last restart", "look", OBJECTS, 11),
-    Command("describe", ("d",), "describe", "All known of it: containers, events, revisions", "look", TABLES, 16),
-    Command("explain", ("x",), "explain", "What healerd did or refused to do about it, and why", "look", OBJECTS, 12),
+    Command("describe", ("d",), "describe", "All known of it: containers, events, revisions", "look", CLUSTER, 16),
+    Command("explain", ("x",), "explain", "What healerd would decide now, and did, and why", "look", OBJECTS, 12),
     Command("events", ("e",), "events", "Warnings and healerd's own events, newest first", "look", OBJECTS, 17),
     Command("yaml", ("y",), "yaml", "The object as the API server has it", "look", OBJECTS),
     Command("copy", ("c",), "copy", "Copy the kubectl command that shows the same (OSC 52)", "look"),
     Command("filter", ("/",), "filter", "Filter rows: name !name state:crash restarts>3 age<10m", "look", TABLES, 14),
     Command("search", ("/",), "search", "Search in this text; n and N go on", "look", TEXTS, 10),
+    Command("mark", (" ",), "mark", "Mark this pod or take its mark away; K and l act on all marked", "look", PODS),
     Command("sort", ("s",), "sort", "Next order of rows", "look", TABLES),
     Command("invert", ("i",), "invert", "Turn the order around", "look", TABLES),
-    Command("wide", ("w",), "wide", "Node, address, use instead of track and last exit", "look", frozenset({"pods"})),
+    Command("wide", ("w",), "wide", "Node, address, use instead of track and last exit", "look", PODS),
     Command("wrap", ("w",), "wrap", "Wrap long lines", "look", TEXTS, 12),
-    Command("follow", ("f",), "follow", "Stay at the newest line", "look", frozenset({"logs"}), 11),
-    Command("container", ("o",), "container", "Next container of these pods", "look", frozenset({"logs"}), 13),
-    Command("raw", ("r",), "raw", "JSON lines as they were logged, or as words", "look", frozenset({"logs"}), 15),
-    Command("since", ("t",), "since", "How far back: all, 1 h, 15 min, 5 min, 1 min", "look", frozenset({"logs"}), 14),
+    Command("follow", ("f",), "follow", "Stay at the newest line", "look", LOGS, 11),
+    Command("container", ("o",), "container", "Another container of these pods", "look", LOGS, 13),
+    Command("raw", ("r",), "raw", "JSON lines as they were logged, or as words", "look", LOGS, 15),
+    Command("since", ("t",), "since", "How far back: all, 1 h, 15 min, 5 min, 1 min", "look", LOGS, 14),
     Command("next_match", ("n",), "next match", "Next match of the search", "look", TEXTS),
     Command("previous_match", ("N",), "match before", "Match before this one", "look", TEXTS),
 )
@@ -91,14 +96,16 @@ _MOVE = (
     Command("tab.apps", ("1",), "Apps", "Applications", "move", TABLES),
     Command("tab.pods", ("2",), "Pods", "Pods", "move", TABLES),
     Command("tab.history", ("3",), "History", "Revisions of Helm releases", "move", TABLES),
+    Command("tab.journal", ("8", "@"), "Journal", "What was asked for and done from here", "move", TABLES),
+    Command("tab.journal", ("@",), "Journal", "What was asked for and done from here", "move", TEXTS),
 )
 _CONSOLE = (
     Command("namespace", ("n",), "namespace", "Choose a namespace", "console", TABLES),
     Command("all_namespaces", ("0",), "all namespaces", "Look at all namespaces", "console", TABLES),
     Command("refresh", ("ctrl+r",), "refresh", "Try lost connections again now", "console"),
-    Command("journal", ("@",), "journal", "What was asked for and done from here", "console", TABLES),
     Command("cancel", ("z",), "cancel", "Cancel what is still pending", "console", TABLES),
-    Command("palette", (":",), "palette", "All commands by name", "console", TABLES),
+    Command("context", ("v",), "context", "Choose a context of the kubeconfig", "console", TABLES),
+    Command("palette", (":",), "palette", "Commands, screens, namespaces, contexts by name", "console", TABLES),
     Command("help", ("?",), "help", "This page", "console", EVERYWHERE, 19),
     Command("quit", ("q", "ctrl+c"), "quit", "Leave; asks first while an operation runs", "console", TABLES),
     Command("quit", ("ctrl+c",), "quit", "Leave; asks first while an operation runs", "console", TEXTS),
@@ -111,6 +118,7 @@ KEY_NAMES: Mapping[str, str] = {
     "ctrl+u": "^u",
     "ctrl+r": "^r",
     "ctrl+c": "^c",
+    " ": "space",
 }
 
 
@@ -127,7 +135,7 @@ def all_commands(verbs: Iterable[Verb] | None = None) -> tuple[Command, ...]:
 def _of_verb(verb: Verb, rank: int) -> Command:
     # A restart is seldom the first aid: what was logged is read before, and a restart makes it harder to find.
     footer = AFTER_READING if verb.name == "restart" else min(rank, 9)
-    views: frozenset[View] = frozenset({"pods"}) if verb.target_kind == "pod" else TABLES
+    views = PODS if verb.target_kind == "pod" else CLUSTER
     return Command(f"verb.{verb.name}", (verb.key,), verb.title, verb.sentence, "change", views, footer, verb.name)
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 from selfheal_tui.present.logs import LogLine, LogRequest
 
 if TYPE_CHECKING:  # the executor brings the whole client along; the screens start without waiting for it
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from selfheal_core.domain.snapshot import Snapshot
+    from selfheal_core.domain.heal import HealPolicy
+    from selfheal_core.domain.snapshot import AppKey, Snapshot
     from selfheal_core.ops.executor import Allowed
     from selfheal_core.ops.journal import Entry
     from selfheal_core.ops.operation import Preview, Progress, Target
@@ -37,6 +38,18 @@ class Surroundings:
     read_only: bool
     kubeconfig: str = ""
     sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContextChoice:
+    """One context of the kubeconfig.
+
+    Attributes:
+        remark: Its server and namespace.
+    """
+
+    name: str
+    remark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +86,32 @@ class Feed(Protocol):
         """Follow other namespaces; empty means all."""
         ...
 
+    async def contexts(self) -> tuple[ContextChoice, ...]:
+        """The contexts to choose from, by name.
+
+        Raises:
+            SelfhealError: The kubeconfig can't be read.
+        """
+        ...
+
+    async def switch_context(self, name: str) -> None:
+        """Leave this cluster for that of another context; returns once nothing goes to the old one any more.
+
+        Raises:
+            SelfhealError: It can't be connected to; everything stays as it was.
+        """
+        ...
+
     async def known_namespaces(self) -> tuple[str, ...]:
         """Names of namespaces, as far as our rights let us list them.
 
         Raises:
             SelfhealError: They can't be listed.
         """
+        ...
+
+    async def healing_policy(self) -> tuple[HealPolicy, bool]:
+        """What healerd is allowed to do here, and whether that was read from its own settings."""
         ...
 
     async def allowed(self, verb: str, target: Target) -> Allowed:
@@ -107,6 +140,10 @@ class Feed(Protocol):
 
     async def last_words(self, target: Target) -> str:
         """The last line that the pod's previous run logged, "" where there is none."""
+        ...
+
+    async def error_trend(self, app: AppKey) -> Sequence[tuple[float, float]]:
+        """Error ratios of the last quarter of an hour, as seconds before now and ratio; empty without Prometheus."""
         ...
 
     def logs(self, request: LogRequest) -> AsyncGenerator[LogBatch, None]:

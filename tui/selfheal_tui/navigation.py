@@ -5,9 +5,14 @@ from typing import Literal
 
 from selfheal_core.domain.snapshot import AppKey
 
-Tab = Literal["apps", "pods", "history"]
-TABS: tuple[tuple[Tab, str], ...] = (("apps", "Apps"), ("pods", "Pods"), ("history", "History"))
-"""Built tabs in the order of their numbers."""
+Tab = Literal["apps", "pods", "history", "journal"]
+TABS: tuple[tuple[int, Tab, str], ...] = (
+    (1, "apps", "Apps"),
+    (2, "pods", "Pods"),
+    (3, "history", "History"),
+    (8, "journal", "Journal"),
+)
+"""Built tabs with their numbers, which stay the same whatever else is built."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def open_practice(programs: Programs, say: Say) -> Practice:
     started = path is None
     if path is None:
         say("Starting the sandbox (selfheal-sandbox up --detach) ...")
-        programs.run(["selfheal-sandbox", "up", "--detach"], START_SECONDS)
+        programs.run(["selfheal-sandbox", "up", "--detach", "--prometheus=available"], START_SECONDS)
         path = _kubeconfig(programs)
     if path is None:
         raise SelfhealError("the sandbox did not start", "run it in another window to see why: selfheal-sandbox up")

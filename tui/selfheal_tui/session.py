@@ -4,19 +4,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from selfheal_cli import words
 from selfheal_core.domain.objects import Uid
 from selfheal_core.domain.snapshot import Application, PodRow, Snapshot, Source
-from selfheal_core.observe.sources import CONTROLLER
+from selfheal_core.observe.sources import CONTROLLER, ERRORS
 from selfheal_core.ops.operation import Target
-from selfheal_tui.commands import Command, all_commands
+from selfheal_core.ops.registry import VERBS
+from selfheal_tui.commands import Command, all_commands, key_name
 from selfheal_tui.feed import Feed
 from selfheal_tui.navigation import Tab, Trail
 from selfheal_tui.operation import Operation
 from selfheal_tui.present.glyphs import Glyphs
+from selfheal_tui.present.journal import OperationRecord
 from selfheal_tui.present.spans import Tone
 from selfheal_tui.present.status_line import MAIN_SOURCES, worst_source
 from selfheal_tui.present.trends import Trends
 
+RESTLESS_SECONDS = 2.0
+"""For this long after a key, things may change without new data: answers to what it asked, the end of the hold."""
 HOLD_SECONDS = 1.0
 """Rows don't move within this time after a key: the next key is meant for what the eye saw."""
 MESSAGE_SECONDS = 8.0
@@ -40,11 +45,16 @@ class Session:
         glyphs: Signs to draw with.
         clock: Seconds since the epoch.
         monotonic: For short times that must not jump with the wall clock.
+        commands: Every command with its keys; the built-in ones by default.
 
     Attributes:
+        keys: What to press instead of a built-in key, where the keymap says so.
+        cautions: What is not known of our right to a verb that may be tried, by the verb's name.
         refusals: Why a verb can't be used on the present selection, by the verb's name.
+        records: What the journal holds, by operation.
         dialog_pending: Whether a question was asked for and is not on the screen yet.
         dialog_open: Whether a question covers the screen.
+        slow_link: Whether the terminal takes what is written only slowly.
     """
 
     def __init__(
@@ -53,19 +63,25 @@ class Session:
         glyphs: Glyphs,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        commands: tuple[Command, ...] | None = None,
     ) -> None:
         self.feed = feed
         self.glyphs = glyphs
         self.clock = clock
         self.monotonic = monotonic
-        self.commands: tuple[Command, ...] = all_commands()
+        built_in = all_commands()
+        self.commands: tuple[Command, ...] = built_in if commands is None else commands
+        self.keys = {own.key: key_name(now.key) for own, now in zip(built_in, self.commands, strict=True) if own != now}
         self.snapshot = Snapshot(0, 0.0)
         self.trends = Trends()
         self.trail = Trail()
         self.refusals: dict[str, str] = {}
+        self.cautions: dict[str, str] = {}
         self.operations: list[Operation] = []
+        self.records: dict[str, OperationRecord] = {}
         self.dialog_pending = False
         self.dialog_open = False
+        self.slow_link = False
         self._last_words: dict[tuple[Uid, int], str] = {}
         self._last_key_at = float("-inf")
         self._notice: Notice | None = None
@@ -80,18 +96,40 @@ class Session:
         """Whether rows must stay where they are."""
         return self.dialog_open or self.monotonic() - self._last_key_at < HOLD_SECONDS
 
+    @property
+    def restless(self) -> bool:
+        """Whether what is shown may change although no data came: by a key, a message, an operation."""
+        recent = self.monotonic() - self._last_key_at < RESTLESS_SECONDS
+        return recent or self._notice is not None or self.dialog_open or self.dialog_pending or bool(self.operations)
+
     def hear_key(self) -> None:
         """A key was pressed: rows stay for a while, and what was said has been read."""
         self._last_key_at = self.monotonic()
 
     def accept(self, snapshot: Snapshot) -> None:
-        """Take the newest data."""
+        """Take the newest data, and say so when error rates come from elsewhere from now on."""
+        before, after = self.snapshot.sources.get(ERRORS), snapshot.sources.get(ERRORS)
+        if before is not None and after is not None and self.notice is None:
+            self._tell_origin(before, after)
         self.snapshot = snapshot
         self.trends.record(snapshot, self.clock())
+
+    def _tell_origin(self, before: Source, after: Source) -> None:
+        if before.fresh_at is not None and before.origin != after.origin:
+            why = f": {after.reason}" if after.reason else ""
+            self.say(f"Error rates come from {words.source_origin(after, self.clock())}{why}.", "info")
 
     def forget_data(self) -> None:
         """Another scope was chosen; the old rows are not part of it."""
         self.snapshot = Snapshot(0, self.clock())
+
+    def begin_anew(self) -> None:
+        """Another cluster was chosen: nothing that was known or asked for belongs to it."""
+        self.forget_data()
+        self.trail = Trail()
+        self.trends = Trends()
+        self.refusals, self.cautions = {}, {}
+        self._last_words.clear()
 
     def say(self, text: str, tone: Tone = "plain") -> None:
         """Tell the operator something in the last line."""
@@ -124,17 +162,23 @@ class Session:
         return (asked.reason or asked.condition) if asked is not None and asked.condition == "lost" else ""
 
     def is_stale(self, tab: Tab) -> bool:
-        """Whether a tab shows data that is no longer live."""
-        source = self.source(tab)
+        """Whether a tab shows data that is no longer live; the journal, a file of this machine, never does."""
+        source = self.source(tab) if tab != "journal" else None
         return source is not None and source.condition in ("stale", "lost", "forbidden")
 
     def running(self) -> list[Operation]:
         """Operations of ours that have been sent and have not ended."""
         return [operation for operation in self.operations if operation.running]
 
-    def operation_on(self, target: Target) -> Operation | None:
-        """The running operation on a target, if there is one."""
-        return next((operation for operation in self.running() if operation.target == target), None)
+    def operation_on(self, target: Target, verb: str) -> Operation | None:
+        """The running operation on a target that a verb has to wait for; for the same verb it is shown again.
+
+        Something broken on purpose is watched while it heals: that must not stand in the way of what heals it.
+        """
+        running = [operation for operation in self.running() if operation.target == target]
+        same = (operation for operation in running if operation.dialog.verb.name == verb)
+        others = (operation for operation in running if not operation.dialog.verb.practice)
+        return next(same, None) or (None if VERBS[verb].practice else next(others, None))
 
     def troubled_pod(self, app: Application) -> PodRow | None:
         """The pod of an application whose last words say most: bad, with restarts, the most recent one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -24,10 +24,11 @@ from selfheal_core.domain.snapshot import (
 from selfheal_core.domain.times import rfc3339
 from selfheal_core.ops.operation import Preview, Progress, Target
 from selfheal_core.ops.registry import find_verb
-from selfheal_tui.feed import LogBatch, Surroundings
+from selfheal_tui.feed import ContextChoice, LogBatch, Surroundings
 from selfheal_tui.present.logs import LogRequest, read_line
 
 if TYPE_CHECKING:
+    from selfheal_core.domain.heal import HealPolicy
     from selfheal_core.ops.executor import Allowed
     from selfheal_core.ops.journal import Entry
 
@@ -106,6 +107,8 @@ def _pod(
         last_restart_at=None if last_restart is None else now - last_restart,
         last_exit=last_exit,
         created_at=now - (age if state != "crash loop" else 360),
+        worst_container="app",
+        worst_container_restarts=restarts,
         cpu_millicores=31,
         memory_bytes=48 * 2**20,
     )
@@ -234,6 +237,7 @@ class ShowcaseFeed:
     Attributes:
         snapshot: Handed out once; set it again to hand out another.
         refusals: Reasons by verb.
+        cautions: What is not known, by verb.
         previews: Answers by verb; a plain one is made for the others.
         steps: What a run goes through.
         asked: Everything that would have reached the cluster as a write or a preview, in order.
@@ -242,11 +246,17 @@ class ShowcaseFeed:
     snapshot: Snapshot | None = field(default_factory=showcase_snapshot)
     surroundings: Surroundings = SURROUNDINGS
     refusals: dict[str, str] = field(default_factory=dict)
+    cautions: dict[str, str] = field(default_factory=dict)
     previews: dict[str, Preview] = field(default_factory=dict)
     steps: tuple[Progress, ...] = ()
     log_text: str = "2026-11-26T16:44:38Z starting\n2026-11-26T16:44:40Z " + LAST_WORDS
     objects: dict[str, Mapping[str, object]] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
+    container_names: tuple[str, ...] = ("app", "sidecar")
+    choices: tuple[ContextChoice, ...] = (
+        ContextChoice("prod-eu", "https://prod-eu.example:6443, namespace payments"),
+        ContextChoice("staging", "https://staging.example:6443, namespace default"),
+    )
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def take(self) -> Snapshot | None:
@@ -262,16 +272,31 @@ class ShowcaseFeed:
         """Note the scope."""
         self.asked.append(("namespaces", ",".join(namespaces), {}))
 
+    async def contexts(self) -> tuple[ContextChoice, ...]:
+        """As given."""
+        return self.choices
+
+    async def switch_context(self, name: str) -> None:
+        """Be there."""
+        self.asked.append(("context", name, {}))
+        self.surroundings = replace(self.surroundings, context=name, namespaces=("default",))
+
     async def known_namespaces(self) -> tuple[str, ...]:
         """Two names."""
         return (NAMESPACE, "kube-system")
+
+    async def healing_policy(self) -> tuple[HealPolicy, bool]:
+        """The default one, as if it had been read."""
+        from selfheal_core.domain.heal import HealPolicy
+
+        return HealPolicy(own_namespace="selfheal-system"), True
 
     async def allowed(self, verb: str, target: Target) -> Allowed:  # noqa: ARG002
         """As given."""
         from selfheal_core.ops.executor import Allowed
 
         reason = self.refusals.get(verb, "")
-        return Allowed(not reason, reason)
+        return Allowed(not reason, reason, "" if reason else self.cautions.get(verb, ""))
 
     async def preview(self, verb: str, target: Target, parameters: Mapping[str, str]) -> Preview:
         """As given, or a plain one."""
@@ -295,12 +320,16 @@ class ShowcaseFeed:
         return True
 
     async def containers(self, namespace: str, pod: str) -> tuple[str, ...]:  # noqa: ARG002
-        """One, and one beside it."""
-        return ("app", "sidecar")
+        """As given."""
+        return self.container_names
 
     async def last_words(self, target: Target) -> str:  # noqa: ARG002
         """The last line of the given log."""
         return self.log_text.splitlines()[-1].partition(" ")[2]
+
+    async def error_trend(self, app: AppKey) -> Sequence[tuple[float, float]]:  # noqa: ARG002
+        """There is no Prometheus here."""
+        return ()
 
     async def logs(self, request: LogRequest) -> AsyncGenerator[LogBatch, None]:
         """The given log, for the first pod."""

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from selfheal_cli.settings import Settings
+from selfheal_cli.settings import Settings, config_path
 from selfheal_core.errors import ClusterUnreachable
+from selfheal_tui.commands import all_commands
+from selfheal_tui.keymap import with_keymap
+from selfheal_tui.terminal.colours import choose_colours
 
 if TYPE_CHECKING:
     from selfheal_cli.text import Form
@@ -31,8 +34,8 @@ def run(settings: Settings, text_form: str, *, once: bool) -> None:
 
     Args:
         settings: What to look at, and how.
-        text_form: ``once``, ``plain`` or ``json``; "" opens the screen.
-        once: End ``plain`` after its first report.
+        text_form: ``once``, ``plain``, ``json`` or ``json lines``; "" opens the screen.
+        once: End ``plain`` and ``json lines`` after their first report.
 
     Raises:
         SelfhealError: It could not begin.
@@ -71,6 +74,7 @@ def _print(settings: Settings, form: "Form", *, once: bool) -> None:
             namespaces=settings.namespaces,
             source="console",
             read_only=True,
+            prometheus=settings.prometheus,
         ) as session:
             await show(session, form, once=once, write=_write)
 
@@ -85,6 +89,7 @@ def _write(text: str) -> None:
 
 
 def _open_screen(settings: Settings) -> None:
+    commands = with_keymap(all_commands(), settings.keys, str(config_path(os.environ)))
     # Nothing that is imported from here on becomes garbage; the console turns the collector on once it shows rows.
     gc.disable()
     # The screens' thread waits this long at most for the feed's to give way; a key should not wait longer.
@@ -93,20 +98,31 @@ def _open_screen(settings: Settings) -> None:
 
     log_to_file(os.environ)
     from selfheal_tui.cluster_feed import ClusterChoice, ClusterFeed
+    from selfheal_tui.terminal.hangup import end_on_signals
 
-    choice = ClusterChoice(settings.kubeconfig, settings.context, settings.namespaces, settings.read_only)
+    choice = ClusterChoice(
+        settings.kubeconfig, settings.context, settings.namespaces, settings.read_only, settings.prometheus
+    )
     feed = ClusterFeed(choice)
+    end_on_signals()
     feed.start()
     try:
+        choose_colours(settings.colour, os.environ)
         # Textual is imported while the feed connects.
         from selfheal_tui.app import SelfhealApp
         from selfheal_tui.present.glyphs import choose_glyphs
         from selfheal_tui.session import Session
+        from selfheal_tui.terminal.link import Link
 
         _wait_for_contact(feed)
-        SelfhealApp(Session(feed, choose_glyphs(settings.glyphs, os.environ))).run(mouse=False)
+        session = Session(feed, choose_glyphs(settings.glyphs, os.environ), commands=commands)
+        app = SelfhealApp(session, frame_seconds=1 / settings.frames_per_second, link=Link(settings.slow_link))
+        app.run(mouse=False)
     finally:
         feed.stop()
+    app.hangup.stand_down()
+    if app.return_code:
+        sys.exit(app.return_code)
 
 
 def _wait_for_contact(feed: "ClusterFeed") -> None:

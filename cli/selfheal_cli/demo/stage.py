@@ -187,7 +187,7 @@ class Stage:
     def ask(self, pod: str, path: str, body: Mapping[str, object]) -> Output:
         """Send a practice request to one pod, through the API server, and say nothing."""
         url = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:8080/proxy{path}"
-        return self.run("kubectl", "create", "--raw", url, "-f", "-", stdin=json.dumps(body))
+        return self.run("kubectl", "create", "--raw", url, "-f", "-", stdin=json.dumps(dict(body)))
 
     def service_url(self, app: str) -> str:
         """Where the application's Service answers, as seen from this machine."""

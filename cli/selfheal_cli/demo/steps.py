@@ -10,11 +10,11 @@ from functools import partial
 from selfheal_cli.demo.load import Load
 from selfheal_cli.demo.stage import NotObserved, Output, Stage, is_ready, restarts
 from selfheal_core.files import chart
+from selfheal_core.ops import faults
+from selfheal_core.ops.faults import BAD_TAG, CPU_PEAK, CRASH_LOOP, HANG, UNREADY
 
 APP = "app-a"
-NEW_TAG, BAD_TAG = "1.1", "9.9-does-not-exist"
-BURN_MILLICORES = 220
-"""Per pod, of a request of 100: two pods at 220 % of their request are worth ceil(2 x 220 / 70) = 7, capped at 5."""
+NEW_TAG = "1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def liveness(stage: Stage) -> None:
     """Layer 1: `/health` fails three times, the kubelet restarts the container."""
     pod = stage.pods(APP)[0]["metadata"]["name"]
     before = restarts(stage.pods(APP)[0])
-    stage.post(pod, "/practice/health", {"healthy": False})
+    stage.post(pod, HANG.path, HANG.body)
 
     def restarted(output: Output) -> bool:
         seen = output.json()
@@ -68,7 +68,7 @@ def readiness(stage: Stage) -> None:
     pod = stage.pods(APP)[-1]
     name, address = pod["metadata"]["name"], pod["status"]["podIP"]
     endpoints = stage.kubectl("get", "endpoints", APP)
-    stage.post(name, "/practice/ready", {"ready": False, "reason": "practice"})
+    stage.post(name, UNREADY.path, UNREADY.body)
     stage.until(
         endpoints,
         lambda output: output.code == 0 and f"{address}:" not in output.stdout,
@@ -76,7 +76,7 @@ def readiness(stage: Stage) -> None:
         deadline_seconds=20,
     )
     stage.show(*stage.kubectl("get", "pod", name))
-    stage.post(name, "/practice/ready", {"ready": True})
+    stage.post(name, UNREADY.path, faults.READY_AGAIN)
     stage.until(endpoints, lambda output: f"{address}:" in output.stdout, "it came back", deadline_seconds=20)
 
 
@@ -85,9 +85,9 @@ def healing(stage: Stage) -> None:
     pod = stage.pods(APP)[0]
     name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
     get = stage.kubectl("get", "pod", name, "-o", "json")
-    while restarts(pod) <= 3:
+    while restarts(pod) < faults.CRASHES:
         before = restarts(pod)
-        stage.post(name, "/crash", {})
+        stage.post(name, CRASH_LOOP.path, CRASH_LOOP.body)
         stage.until(
             get,
             partial(gone_or_crashed, before=before),
@@ -152,8 +152,7 @@ def autoscaling(stage: Stage) -> None:
     autoscaler = stage.kubectl("get", "hpa", APP)
     stage.show(*autoscaler)
     for pod in stage.pods(APP)[:2]:
-        body = {"millicores": BURN_MILLICORES, "seconds": 40}
-        stage.post(pod["metadata"]["name"], "/practice/burn", body)
+        stage.post(pod["metadata"]["name"], CPU_PEAK.path, CPU_PEAK.body)
     stage.until(
         stage.kubectl("get", "deployment", APP, "-o", "json"),
         lambda output: output.json()["status"].get("readyReplicas") == 5,
@@ -163,7 +162,7 @@ def autoscaling(stage: Stage) -> None:
     )
     stage.show(*stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "wide"))
     for pod in stage.pods(APP):
-        stage.ask(pod["metadata"]["name"], "/practice/burn", {"millicores": 0, "seconds": 0})
+        stage.ask(pod["metadata"]["name"], CPU_PEAK.path, faults.BURN_NOTHING)
 
 
 def draining(stage: Stage) -> None:
@@ -185,8 +184,7 @@ def draining(stage: Stage) -> None:
 
 def busiest_node(stage: Stage) -> str:
     """The node with most pods of the application: at least two, or the budget has nothing to hold."""
-    nodes: list[str] = [pod["spec"]["nodeName"] for pod in stage.pods(APP)]
-    return max(sorted(set(nodes)), key=nodes.count)
+    return faults.busiest_node(pod["spec"]["nodeName"] for pod in stage.pods(APP))
 
 
 def killing(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from selfheal_core.domain.freshness import stale_reason
 from selfheal_core.errors import BadUsage, ClusterUnreachable, Refused, SelfhealError
 from selfheal_core.observe.observer import Observer
 from selfheal_core.ops.action import Action, Cancelled, Control, Step, World, check_parameters
+from selfheal_core.ops.breaking import ONLY_IN_A_SANDBOX, Break
 from selfheal_core.ops.journal import Entry, Journal
 from selfheal_core.ops.journal import Step as JournalStep
 from selfheal_core.ops.kill import Kill
@@ -29,8 +30,14 @@ STALE_SECONDS = 120.0
 """Above the API server's bookmark period of about a minute, so that a quiet watch does not count as stale."""
 PERMISSION_SECONDS = 300.0
 """How long an answer about our rights is believed."""
+UNKNOWN_SECONDS = 30.0
+"""How long it is left at not knowing before it is asked again."""
+REVIEW_SECONDS = 5.0
+"""How long an answer about our rights is waited for."""
 
-ACTIONS: Mapping[str, Action] = MappingProxyType({"rollback": Rollback(), "restart": Restart(), "kill": Kill()})
+ACTIONS: Mapping[str, Action] = MappingProxyType(
+    {"rollback": Rollback(), "restart": Restart(), "kill": Kill(), "break": Break()}
+)
 """What runs each verb that is built."""
 
 
@@ -45,10 +52,16 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Whether a verb can be run on a target now; ``reason`` says in words why not ("" if it can)."""
+    """Whether a verb can be run on a target now.
+
+    Attributes:
+        reason: In words why not; "" if it can.
+        caution: What is not known although it may be tried: ``rights unknown: ...``; "" if all is known.
+    """
 
     ok: bool
     reason: str = ""
+    caution: str = ""
 
 
 class Operations:
@@ -89,7 +102,7 @@ class Operations:
         self._journal = journal
         self._who = who
         self._stale_seconds = stale_seconds
-        self._permissions: dict[tuple[Access, str], tuple[float, bool]] = {}
+        self._permissions: dict[tuple[Access, str], tuple[float, _Right]] = {}
         self._running: dict[str, Control] = {}
 
     async def allowed(self, verb: str, target: Target) -> Allowed:
@@ -102,9 +115,10 @@ class Operations:
         """
         definition = find_verb(verb)
         reason = self._refusal(definition, target)
-        if not reason:
-            reason = await self._missing_permission(definition, target.namespace)
-        return Allowed(not reason, reason)
+        if reason:
+            return Allowed(False, reason)
+        right = await self._right(definition, target.namespace)
+        return Allowed(not right.missing, right.missing, right.unknown)
 
     async def preview(self, verb: str, target: Target, parameters: Mapping[str, str] = NO_PARAMETERS) -> Preview:
         """Compute what the verb would do now.
@@ -119,10 +133,13 @@ class Operations:
             raise BadUsage(f"{verb} is for one {definition.target_kind}, not for one {target.kind}")
         action = ACTIONS[verb]
         check_parameters(action, verb, parameters)
-        preview = await action.preview(self._world, target, parameters)
+        preview = _bound_to(self._world.context, await action.preview(self._world, target, parameters))
         if preview.refusal or self._world.read_only:
             return preview
-        return replace(preview, refusal=await self._no_answer())
+        refusal = await self._no_answer()
+        right = await self._right(definition, target.namespace) if not refusal else _Right()
+        cautions = (("rights", right.unknown),) if right.unknown else ()
+        return replace(preview, refusal=refusal, lines=(*preview.lines, *cautions))
 
     async def run(self, preview: Preview, *, reason: str = "") -> AsyncGenerator[Progress, None]:
         """Do what a confirmed preview said, step by step, and verify it.
@@ -168,6 +185,8 @@ class Operations:
         """Why a verb is out of the question, as far as that can be said without asking the server."""
         if self._world.read_only:
             return "this console is read-only"
+        if verb.practice and not self._world.sandbox:
+            return ONLY_IN_A_SANDBOX
         if target.kind != verb.target_kind:
             return f"{verb.title} is for one {verb.target_kind}"
         stale = stale_reason(self._world.observer.snapshot(), verb.sources, self._stale_seconds, self._world.clock())
@@ -183,24 +202,39 @@ class Operations:
             return ""  # It answered, if only to refuse this question.
         return ""
 
-    async def _missing_permission(self, verb: Verb, namespace: str) -> str:
+    async def _right(self, verb: Verb, namespace: str) -> "_Right":
+        """Whether we may do all that a verb needs; the first right that is missing, else one that is not known."""
+        unknown = _Right()
         for access in verb.needs:
-            try:
-                may = await self._may(access, namespace)
-            except SelfhealError as error:
-                return f"it is not known whether we may {access}: {error.what}"
-            if not may:
-                return f"not allowed to {access} in namespace {namespace}"
-        return ""
+            right = await self._may(access, namespace)
+            if right.missing:
+                return right
+            unknown = right if right.unknown else unknown
+        return unknown
 
-    async def _may(self, access: Access, namespace: str) -> bool:
+    async def _may(self, access: Access, namespace: str) -> "_Right":
         now = self._world.clock()
         known = self._permissions.get((access, namespace))
-        if known is not None and now - known[0] < PERMISSION_SECONDS:
+        if known is not None and now - known[0] < known[1].lasts_seconds:
             return known[1]
-        may = await self._world.client.may(access, namespace)
-        self._permissions[access, namespace] = (now, may)
-        return may
+        right = await self._review(access, namespace)
+        self._permissions[access, namespace] = (now, right)
+        return right
+
+    async def _review(self, access: Access, namespace: str) -> "_Right":
+        """Ask the server; where it refuses the question itself, what it refuses is seen when it is tried."""
+        try:
+            async with asyncio.timeout(REVIEW_SECONDS):
+                may = await self._world.client.may(access, namespace)
+        except TimeoutError:
+            why = f"rights unknown: no answer within {REVIEW_SECONDS:.0f} s whether we may {access}"
+            return _Right(unknown=why, lasts_seconds=UNKNOWN_SECONDS)
+        except ClusterUnreachable as error:
+            return _Right(missing=f"it is not known whether we may {access}: {error.what}", lasts_seconds=0)
+        except SelfhealError as error:
+            why = f"rights unknown: the server does not say whether we may {access} ({error.what})"
+            return _Right(unknown=why, lasts_seconds=UNKNOWN_SECONDS)
+        return _Right() if may else _Right(missing=f"not allowed to {access} in namespace {namespace}")
 
     async def _steps(self, operation: "_Operation") -> AsyncGenerator[Step, None]:
         """Every step of a run; refusals and errors become the final one."""
@@ -311,6 +345,21 @@ class Operations:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Right:
+    """What is known of our right to something.
+
+    Attributes:
+        missing: Why it must not be tried; "" if it may be.
+        unknown: Why nothing is known; "" if it is.
+        lasts_seconds: How long this is believed.
+    """
+
+    missing: str = ""
+    unknown: str = ""
+    lasts_seconds: float = PERMISSION_SECONDS
+
+
 @dataclass(slots=True)
 class _Operation:
     """One run.
@@ -326,6 +375,11 @@ class _Operation:
     control: Control
     sent: bool = False
     unwritten: str = ""
+
+
+def _bound_to(context: str, preview: Preview) -> Preview:
+    """A preview of one cluster, which is not carried out on another that is looked at meanwhile."""
+    return replace(preview, precondition={**preview.precondition, "context": context}) if context else preview
 
 
 def what_moved(confirmed: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -28,6 +28,7 @@ class Verb:
         needs: Permissions it needs in the target's namespace.
         sources: Names of the observer's sources that must be fresh before anything is written.
         built: False for a verb that this version only knows the name of.
+        practice: True for what is refused outside a sandbox.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Verb:
     needs: tuple[Access, ...] = ()
     sources: tuple[str, ...] = ()
     built: bool = True
+    practice: bool = False
 
 
 _RELEASE_LEASE = (
@@ -115,10 +117,12 @@ _TABLE = (
         name="break",
         key="B",
         title="break something",
-        sentence="Make something fail on purpose in the sandbox",
+        sentence="Make something fail on purpose in the sandbox, and watch it heal",
         target_kind="application",
         impact=Impact.ONE_STEP,
-        built=False,
+        needs=(Access("create", "", "pods", "proxy"),),
+        sources=_WORKLOADS,
+        practice=True,
     ),
 )
 

@@ -47,7 +47,10 @@ def make_plan(application: Application, parameters: Mapping[str, str], now: floa
         key=lambda revision: -revision.number,
     )
     if not revisions:
-        return f"the history of release {track.release} is not known (are its Secrets readable?)"
+        return (
+            f"the history of release {track.release} is not known: reading it takes the right to list secrets; "
+            f"check with: kubectl auth can-i list secrets -n {application.key.namespace}"
+        )
     newest = revisions[0]
     targets = choose_target(revisions, newest.number, now)
     _check_wish(track.release, revisions, targets, parameters)

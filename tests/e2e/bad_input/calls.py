@@ -1,5 +1,7 @@
 """Calls our commands as a person would, with nothing of this machine's own configuration in sight."""
 
+import os
+import pty
 import subprocess
 import sysconfig
 import time
@@ -102,3 +104,22 @@ contexts: [{{name: only, context: {{cluster: only, user: only}}}}]
 users: [{{name: only, user: {{token: {token}}}}}]
 """,
         )
+
+
+def on_a_terminal(call: Caller, *arguments: str, **variables: str) -> Ended:
+    """Run the console on a terminal of its own; what it wrote there stands as its error output."""
+    ours, theirs = pty.openpty()
+    command = [str(SCRIPTS / "selfheal-tui"), *arguments]
+    environment = call.environment(**{"TERM": "xterm-256color", **variables})
+    console = subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    written = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            written += chunk
+    except OSError:
+        pass  # how Linux says that nobody has the other end open any more
+    finally:
+        os.close(ours)
+        code = console.wait(20)
+    return Ended("selfheal-tui", code, "", written.decode())

@@ -7,6 +7,7 @@ from tests.e2e.bad_input.calls import Caller
 
 pytestmark = pytest.mark.slow
 
+KNOWN = "known: break, completion, demo, doctor, explain, kill, restart, rollback"
 PROGRAMS = ("selfheal", "selfheal-tui", "selfheal-sandbox", "healerd", "selfheal-service")
 
 
@@ -25,6 +26,9 @@ def test_an_unknown_flag_names_the_command_that_lists_the_known_ones(call: Calle
         ("selfheal doctor --contxt x", "--context"),
         ("selfheal demo run --sped 3", "--speed"),
         ("selfheal-tui --onec", "--once"),
+        ("selfheal-tui --print-confg", "--print-config"),
+        ("selfheal-tui --json-scheme", "--json-schema"),
+        ("selfheal doctor --jsn", "--json"),
         ("selfheal-sandbox up --node 3", "--nodes"),
         ("healerd --confg x", "--config"),
         ("selfheal-service check --timout 1 http://x", "--timeout"),
@@ -42,7 +46,20 @@ def test_a_misspelt_flag_names_the_nearest(call: Caller, command: str, nearest: 
     [
         ("selfheal rolback web", "unknown command 'rolback'; did you mean 'rollback'?"),
         ("selfheal demo runn", "unknown command 'runn'; did you mean 'run'?"),
-        ("selfheal zzz", "unknown command 'zzz'; known: demo, doctor, kill, restart, rollback"),
+        ("selfheal zzz", f"unknown command 'zzz'; {KNOWN}"),
+        ("selfheal explian web", "unknown command 'explian'; did you mean 'explain'?"),
+        ("selfheal explain", "missing argument 'POD|APPLICATION'; see: selfheal explain --help"),
+        ("selfheal completion tcsh", "'tcsh' is not one of 'bash', 'zsh', 'fish'; see: selfheal completion --help"),
+        ("selfheal break web --fault rain", "invalid value for '--fault': 'rain' is not one of 'crash', "),
+        (
+            "selfheal doctor --prometheus monitoring",
+            "'monitoring' is no address of a Prometheus; give http://HOST:PORT",
+        ),
+        ("selfheal-tui --prometheus http://u:p@h --once", "'http://h' carries a user or password"),
+        (
+            "selfheal-tui --colour mauve",
+            "invalid value for '--colour' / '--color': 'mauve' is not one of 'auto', 'never',",
+        ),
         ("selfheal-sandbox upp", "unknown command 'upp'; did you mean 'up'?"),
         ("selfheal-service chek", "unknown command 'chek'; did you mean 'check'?"),
         ("selfheal-tui extra", "got unexpected extra argument (extra); see: selfheal-tui --help"),
@@ -72,7 +89,7 @@ def test_a_verb_that_is_not_built_says_so_and_names_those_that_are(call: Caller,
     ended = call("selfheal", verb, "web", "--yes")
 
     assert ended.code == 2
-    assert ended.line == f"selfheal: '{verb}' is not in this version; known: demo, doctor, kill, restart, rollback"
+    assert ended.line == f"selfheal: '{verb}' is not in this version; {KNOWN}"
 
 
 @pytest.mark.parametrize("program", ["selfheal", "selfheal-sandbox"])

@@ -1,13 +1,10 @@
 """A kubeconfig that can't be used: the file and what is wrong with it are named, exit code 2."""
 
-import os
-import pty
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.bad_input.calls import REFUSING, SCRIPTS, Caller, Ended
+from tests.e2e.bad_input.calls import REFUSING, Caller, on_a_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -86,25 +83,6 @@ def test_a_console_without_a_terminal_names_the_text_forms(call: Caller) -> None
 
     assert ended.code == 2
     assert ended.line == "selfheal-tui: the console needs a terminal; use --once, --plain or --json"
-
-
-def on_a_terminal(call: Caller, *arguments: str, **variables: str) -> Ended:
-    """Run the console on a terminal of its own; what it wrote there stands as its error output."""
-    ours, theirs = pty.openpty()
-    command = [str(SCRIPTS / "selfheal-tui"), *arguments]
-    environment = call.environment(**{"TERM": "xterm-256color", **variables})
-    console = subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    written = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            written += chunk
-    except OSError:
-        pass  # how Linux says that nobody has the other end open any more
-    finally:
-        os.close(ours)
-        code = console.wait(20)
-    return Ended("selfheal-tui", code, "", written.decode())
 
 
 def test_the_screen_does_not_open_for_a_cluster_that_refuses(call: Caller) -> None:

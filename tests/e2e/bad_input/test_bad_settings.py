@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.e2e.bad_input.calls import REFUSING, SCRIPTS, Caller
+from tests.e2e.bad_input.calls import REFUSING, SCRIPTS, Caller, on_a_terminal
 from tests.e2e.sandbox_process import SandboxProcess, until
 
 pytestmark = pytest.mark.slow
@@ -64,6 +64,57 @@ def test_a_variable_that_cannot_be_used(
 
     assert ended.code == 2
     assert words in ended.line
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('[keys]\nlgs = "l"', "unknown command 'lgs' under [keys] in {path}; did you mean 'logs'?"),
+        ('[keys]\ndescribe = "l"', "key 'l' means both 'logs' and 'describe' on apps in {path}; give one of them"),
+        (
+            '[keys]\nverb.kill = "k"',
+            "an upper-case letter; verbs have one of A to Z",
+        ),
+        ('[keys]\nverb.kill = "ctrl+k"', "'ctrl+k' would change something without an upper-case letter"),
+        ('[keys]\nlogs = "esc"', "'keys.logs' in {path}: esc is always 'back'; choose another key"),
+        ("[keys]\nlogs = 1", "'keys.logs' in {path}: 1 is no key; write"),
+        ("colour = 8", "'colour' in {path}: input should be 'auto', 'never', '16', '256' or 'truecolor', not '8'"),
+        ("frames_per_second = 0", "frames_per_second in {path} is 0; choose one from 0.2 to 10"),
+        ('slow_link = "perhaps"', "'slow_link' in {path}: input should be 'auto', 'on' or 'off', not 'perhaps'"),
+        ('prometheus = "http://bob:hunter2@h"', "{path}: 'http://h' carries a user or password"),
+    ],
+)
+def test_settings_of_the_console_are_checked_before_it_opens(call: Caller, content: str, words: str) -> None:
+    path = call.config(content)
+
+    printed = call("selfheal-tui", "--print-config")
+    opened = on_a_terminal(call, "--kubeconfig", str(call.kubeconfig(REFUSING)))
+
+    assert (printed.code, printed.out, opened.code) == (2, "", 2)
+    assert words.format(path=path) in printed.line
+    assert opened.line == printed.line
+    assert "hunter2" not in printed.line
+
+
+def test_keys_are_no_variable(call: Caller) -> None:
+    ended = call(*ONCE, SELFHEAL_KEYS='{"logs": "L"}')
+
+    assert ended.code == 2
+    assert "keys can't be set by SELFHEAL_KEYS; write a table [keys] into " in ended.line
+
+
+def test_what_print_config_prints_is_accepted_and_prints_the_same(call: Caller) -> None:
+    call.config('read_only = true\n[keys]\nverb.rollback = "V"\n')
+    first = call("selfheal-tui", "--print-config", "-n", "payments", SELFHEAL_COLOUR="256")
+    call.config(first.out)
+    second = call("selfheal-tui", "--print-config")
+
+    def values(text: str) -> list[str]:
+        return [line.partition("  # ")[0] for line in text.splitlines()]
+
+    assert (first.code, second.code, first.err + second.err) == (0, 0, "")
+    assert values(second.out) == values(first.out)
+    assert "\x1b" not in first.out
 
 
 def test_a_folder_that_the_system_refuses_is_named(call: Caller) -> None:

@@ -12,7 +12,10 @@ pytestmark = pytest.mark.slow
 
 AT_ONCE_SECONDS = 8.0
 """Far more than it takes, far less than a silent cluster is waited for."""
-READING = ("selfheal restart web --yes", "selfheal doctor", "selfheal-tui --once", "selfheal-tui --json")
+READING = (
+    *("selfheal restart web --yes", "selfheal doctor", "selfheal doctor --json", "selfheal explain web"),
+    *("selfheal-tui --once", "selfheal-tui --plain", "selfheal-tui --json", "selfheal-tui --json --plain"),
+)
 
 
 @pytest.mark.parametrize("command", READING)
@@ -63,6 +66,42 @@ def test_a_name_that_the_cluster_does_not_have(
 
     assert ended.code == 2
     assert words.format(release) in ended.line
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("wbe", "no pod or application 'wbe' in namespace '{}'; did you mean 'web'?"),
+        ("svc/web", "no pod or application 'svc/web' in namespace '{}'; did you mean 'web'?"),
+    ],
+)
+def test_nothing_of_that_name_to_explain(
+    call: Caller, sandbox: SandboxProcess, release: str, name: str, words: str
+) -> None:
+    ended = call("selfheal", "explain", name, "-n", release, KUBECONFIG=str(sandbox.kubeconfig))
+
+    assert ended.code == 2
+    assert words.format(release) in ended.line
+
+
+def test_an_application_is_explained_gate_by_gate(call: Caller, sandbox: SandboxProcess, release: str) -> None:
+    ended = call("selfheal", "explain", "web", "-n", release, KUBECONFIG=str(sandbox.kubeconfig))
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("now       healerd is not installed here; it would leave pod web-")
+    assert "no container restarted more than 3 times (most: 0)" in ended.out
+    assert "limits    healerd's own settings can't be read" in ended.out
+    assert "\x1b" not in ended.out
+
+
+def test_nothing_is_broken_on_purpose_in_a_real_cluster(call: Caller, sandbox: SandboxProcess, release: str) -> None:
+    renamed = sandbox.kubeconfig.read_text().replace("selfheal-sandbox", "production")
+    place = ("--kubeconfig", str(call.file("kubeconfig", renamed)), "-n", release)
+
+    ended = call("selfheal", "break", "web", "--yes", *place)
+
+    assert ended.code == 1
+    assert "only in a sandbox" in ended.line
 
 
 def test_a_namespace_with_nothing_in_it(call: Caller, sandbox: SandboxProcess, namespace: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from selfheal_core.cluster.helm.client import Helm
 from selfheal_core.cluster.kubernetes import requests
+from selfheal_core.cluster.kubernetes.api_errors import ApiError
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.errors import BadUsage
 from selfheal_core.observe.observer import Observer
@@ -30,7 +31,7 @@ def test_keys_are_upper_case_and_their_own() -> None:
 
 
 def test_an_unbuilt_verb_names_what_exists() -> None:
-    with pytest.raises(BadUsage, match="verb 'promote' is not in this version; known: kill, restart, rollback"):
+    with pytest.raises(BadUsage, match="verb 'promote' is not in this version; known: break, kill, restart, rollback"):
         find_verb("promote")
 
 
@@ -164,6 +165,49 @@ async def test_rights_that_can_not_be_asked_are_not_assumed(cluster: LiveCluster
     allowed = await operations.allowed("kill", target)
     assert not allowed.ok
     assert "create pods/eviction" in allowed.reason or "old data" in allowed.reason
+
+
+class SilentReviews(KubernetesClient):
+    """Does not say what we may do, as where reviews themselves are forbidden, or says it too late."""
+
+    def __init__(self, other: KubernetesClient, error: Exception) -> None:
+        super().__init__(other.connection, user_agent="tests/1")
+        self.asked = 0
+        self._error = error
+
+    async def may(self, access: requests.Access, namespace: str, name: str = "") -> bool:  # noqa: ARG002
+        self.asked += 1
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error", [ApiError("forbidden", status=403), ApiError("no such method", status=405), TimeoutError()]
+)
+async def test_rights_that_the_server_does_not_tell_leave_the_verb_offered_and_are_called_unknown(
+    cluster: LiveCluster, console: Console, error: Exception
+) -> None:
+    cluster.deploy()
+    target = await console.pod_target()
+    clock = Clock(console.observer.snapshot().taken_at)
+    client = SilentReviews(cluster.client, error)
+    operations = over(client, console, clock)
+    allowed = await operations.allowed("kill", target)
+    assert (allowed.ok, allowed.reason) == (True, "")
+    assert allowed.caution.startswith("rights unknown")
+    assert dict((await operations.preview("kill", target)).lines)["rights"] == allowed.caution
+    assert client.asked == 1
+    clock.now += 31
+    await operations.allowed("kill", target)
+    assert client.asked == 2
+
+
+async def test_a_preview_of_one_cluster_is_not_carried_out_on_another(cluster: LiveCluster, console: Console) -> None:
+    cluster.deploy()
+    target = await console.pod_target()
+    preview = await console.operations(context="prod").preview("kill", target)
+    steps = await run(console.operations(context="staging"), preview)
+    assert (steps[-1].phase, "context was prod, is staging" in steps[-1].text) == ("refused", True)
+    assert cluster.client.writes == 0
 
 
 async def test_without_a_journal_nothing_is_done(cluster: LiveCluster, console: Console, tmp_path: Path) -> None:

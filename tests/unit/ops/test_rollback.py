@@ -12,6 +12,7 @@ from selfheal_core.domain.snapshot import AppKey, Application, ErrorRate
 from selfheal_core.errors import BadUsage, SelfhealError
 from selfheal_core.observe.error_rate import ScrapeTarget
 from selfheal_core.observe.observer import Observer
+from selfheal_core.observe.sources import Standing
 from selfheal_core.ops.operation import Impact, Preview
 from tests.unit.observe.live_cluster import (
     BAD,
@@ -186,7 +187,8 @@ async def test_a_release_without_readable_history_says_so(cluster: LiveCluster, 
     cluster.deploy(release="app-a")
     await console.until(lambda app: app.state == "healthy")
     preview = await console.operations().preview("rollback", TARGET)
-    assert preview.refusal == "the history of release app-a is not known (are its Secrets readable?)"
+    assert preview.refusal.startswith("the history of release app-a is not known")
+    assert preview.refusal.endswith("kubectl auth can-i list secrets -n payments")
 
 
 async def test_helm_3_has_no_dry_run_and_that_is_said(cluster: LiveCluster, console: Console) -> None:
@@ -246,16 +248,19 @@ async def test_leaving_while_helm_works_stops_helm(cluster: LiveCluster, console
 class ScriptedErrors:
     """Error rates that a test sets."""
 
-    origin = "own scrape"
+    standing = Standing("own scrape")
 
     def __init__(self) -> None:
         self.ratio: float | None = 0.38
         self.window_seconds = 0.05
 
-    async def measure(self, targets: object) -> dict[AppKey, ErrorRate]:
+    async def close(self) -> None:
+        return
+
+    async def measure(self, targets: object, pods: object) -> dict[AppKey, ErrorRate]:
         assert isinstance(targets, list)
         assert all(isinstance(target, ScrapeTarget) for target in targets)
-        return {APP: ErrorRate(self.ratio, 10.0, 0.1, self.window_seconds, time.time(), self.origin)}
+        return {APP: ErrorRate(self.ratio, 10.0, 0.1, self.window_seconds, time.time(), self.standing.origin)}
 
 
 async def test_recovery_is_judged_by_errors_too(cluster: LiveCluster, console: Console) -> None:

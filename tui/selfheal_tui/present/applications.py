@@ -25,8 +25,9 @@ COLUMNS = (
     Column("restarts", "RESTARTS", 8),
     Column("errors", "ERRORS", SPARK_CELLS + 6, gives_way=2),
     Column("p95", "P95", 5, align="right", gives_way=7),
-    Column("revision", "REVISION", 10, gives_way=8),
 )
+REVISION = Column("revision", "REVISION", 10, gives_way=3)
+"""Larger screens have room for it beside the detail, which tells of the revision too."""
 
 SORTS: tuple[Sort[Application], ...] = (
     Sort("state", "worst state first", lambda app: (WORST_FIRST[app.severity], app.key)),
@@ -39,15 +40,17 @@ BUDGET_RATIO = 0.01
 """More than one request in a hundred failing is drawn as a warning, more than one in ten as bad."""
 
 
-def applications_table(glyphs: Glyphs, *, all_namespaces: bool) -> TableSpec[Application]:
+def applications_table(glyphs: Glyphs, *, all_namespaces: bool, wide: bool = False) -> TableSpec[Application]:
     """The table of applications.
 
     Args:
         glyphs: Signs to draw with.
         all_namespaces: Show which namespace an application is in.
+        wide: Show the revision that runs, and its age.
     """
+    columns = (*COLUMNS, REVISION) if wide else COLUMNS
     return TableSpec(
-        columns=(NAMESPACE, *COLUMNS) if all_namespaces else COLUMNS,
+        columns=(NAMESPACE, *columns) if all_namespaces else columns,
         cells=partial(_cells, glyphs, all_namespaces),
         sorts=SORTS,
         longest=_longest,
@@ -61,7 +64,7 @@ def _cells(glyphs: Glyphs, all_namespaces: bool, app: Application, now: float) -
         Span(printable(app.key.name), "plain" if tone == "ok" else tone),
         Span(f"{glyphs.of(app.severity)} {words.application_state(app, now)}", tone),
         Span(words.application_ready(app), _ready_tone(app)),
-        Span(words.autoscaler(app.autoscaler), "warn" if app.autoscaler and app.autoscaler.limited else "plain"),
+        _autoscaler(app),
         Span(words.percent(app.cpu_percent)),
         Span(plain(_restarts(app, now), glyphs), "plain" if app.restarts else "dim"),
         _errors(app, glyphs),
@@ -73,6 +76,11 @@ def _cells(glyphs: Glyphs, all_namespaces: bool, app: Application, now: float) -
 
 def _restarts(app: Application, now: float) -> str:
     return words.NONE if app.state == words.NO_DATA else words.restarts(app.restarts, app.last_restart_at, now)
+
+
+def _autoscaler(app: Application) -> Span:
+    limited = app.autoscaler is not None and app.autoscaler.limited
+    return Span(words.autoscaler(app.autoscaler, app.desired), "warn" if limited else "plain")
 
 
 def _ready_tone(app: Application) -> Tone:

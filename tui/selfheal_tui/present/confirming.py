@@ -103,6 +103,8 @@ def _press_in_preview(dialog: Dialog, key: str, character: str | None) -> tuple[
         return dialog, "close"
     if character == "d":
         return (dialog, "diff") if preview.diff else (replace(dialog, notice="There is no diff to show."), "none")
+    if character == "c" and not preview.same_as:
+        return replace(dialog, notice="There is no command that does the same."), "none"
     if character == "c":
         return replace(dialog, notice=f"Copied: {preview.same_as}"), "copy"
     if key in ("up", "down", "left", "right") or character in ("j", "k"):
@@ -221,7 +223,7 @@ def _preview_lines(dialog: Dialog, preview: Preview, width: int) -> list[Line]:
         lines += [line(Span("Computing what it would do …", "dim"))]
     under_way = dialog.stage in ("running", "ended")
     for label, text in preview.lines[:LINES_UNDER_WAY] if under_way else preview.lines:
-        lines += _labelled(label, printable(text), width)
+        lines += _labelled(printable(label), printable(text), width)
     if under_way:
         return lines
     for name, choices in preview.choices.items():

@@ -7,9 +7,9 @@ import msgspec
 from selfheal_cli import words
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Container, ContainerStatus, Event, Pod, Terminated
-from selfheal_core.domain.snapshot import Application, ControllerStatus, PodRow, Track
+from selfheal_core.domain.snapshot import Application, PodRow, Track
 from selfheal_core.domain.times import parse_time
-from selfheal_tui.present.detail import event_time, healer_absence, healer_events
+from selfheal_tui.present.detail import event_time
 from selfheal_tui.present.glyphs import TONE_OF_SEVERITY, Glyphs
 from selfheal_tui.present.spans import BLANK, Line, Span, line
 
@@ -140,7 +140,7 @@ def _autoscaler(app: Application) -> str:
     scaler = app.autoscaler
     if scaler is None:
         return "none"
-    counts = f"{words.autoscaler(scaler)}, wants {scaler.desired_replicas}"
+    counts = f"{words.autoscaler(scaler, app.desired)}, wants {scaler.desired_replicas}"
     return f"{counts}, CPU {words.percent(scaler.cpu_percent)}{', at its limit' if scaler.limited else ''}"
 
 
@@ -196,25 +196,4 @@ def event_lines(events: Iterable[Event], now: float, glyphs: Glyphs) -> list[Lin
         lines.append(line(sign, when, printable(f"{event.reason}{count} {about}: {event.message}")))
     if not ordered:
         lines.append(line(Span("  none in the last hour, which is as long as a cluster keeps them by default", "dim")))
-    return lines
-
-
-def explain_lines(name: str, events: Iterable[Event], controller: ControllerStatus, now: float) -> list[Line]:
-    """What healerd did or refused to do about something, newest first."""
-    ours = healer_events(tuple(events))
-    lines = [line("What healerd did or held back about ", Span(printable(name), "title"), ", newest first."), BLANK]
-    for event in ours:
-        at = event_time(event)
-        what = {"SelfhealEvicted": "evicted", "SelfhealHeld": "held back", "SelfhealDryRun": "would have evicted"}
-        verb = what.get(event.reason, event.reason)
-        when = f"{words.moment(at)} ({words.age(at, now)} ago)"
-        lines.append(
-            line(Span(f"{when}  ", "dim"), Span(verb, "title"), f"  {printable(words.sentence(event.message))}")
-        )
-    absence = healer_absence(controller)
-    if not ours:
-        rule = "It acts once a container has restarted more than 3 times, and says so in an Event."
-        lines += [line("Nothing in the last hour."), line(Span(rule, "dim"))]
-    if absence:
-        lines += [BLANK, line(Span(f"Now: healerd is {absence}.", "warn"))]
     return lines

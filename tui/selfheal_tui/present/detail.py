@@ -4,10 +4,19 @@ What is broken and since when; what it says itself; what changed before; what th
 safe next step.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from selfheal_cli import words
+from selfheal_cli.explaining import healer_absence, healer_events
+from selfheal_cli.next_step import (
+    PENDING,
+    NextStep,
+    changed_just_before,
+    next_step,
+    release_change,
+    restarted_lately,
+)
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Event
 from selfheal_core.domain.snapshot import Application, ControllerStatus, PodRow
@@ -16,17 +25,8 @@ from selfheal_core.domain.words import counted
 from selfheal_tui.present.applications import BUDGET_RATIO
 from selfheal_tui.present.glyphs import TONE_OF_SEVERITY, Glyphs, plain
 from selfheal_tui.present.history import RevisionRow
-from selfheal_tui.present.next_step import (
-    PENDING,
-    NextStep,
-    changed_just_before,
-    next_step,
-    release_change,
-    restarted_lately,
-)
 from selfheal_tui.present.spans import Line, Span, line
 
-HEALER = "healerd"
 EVIDENCE_LIMIT = 200
 HEALER_EVENTS_SHOWN = 2
 PROBED = frozenset({"unready", "degraded", "down"})
@@ -41,11 +41,13 @@ class DetailFacts:
 
     Attributes:
         last_words: Last line of the previous run's log, "" if not known.
+        keys: What to press instead of a built-in key, where a keymap says so.
     """
 
     now: float
     controller: ControllerStatus
     last_words: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def application_detail(app: Application, facts: DetailFacts, glyphs: Glyphs) -> list[Line]:
@@ -58,7 +60,7 @@ def application_detail(app: Application, facts: DetailFacts, glyphs: Glyphs) -> 
         ),
         _what_changed(app, facts.now, glyphs),
         *_what_the_platform_did(app.events, facts, app.severity in ("warn", "bad")),
-        step_line(next_step(app, facts.now)),
+        step_line(next_step(app, facts.now), facts.keys),
     ]
     return [tuple(Span(plain(s.text, glyphs), s.tone) for s in answer) for answer in answers if answer]
 
@@ -137,22 +139,6 @@ def event_time(event: Event) -> float:
     return parse_time(stamp) or 0.0
 
 
-def healer_events(events: tuple[Event, ...]) -> list[Event]:
-    """Events that healerd wrote, newest first."""
-    ours = [event for event in events if event.reporting_component == HEALER or event.reason.startswith("Selfheal")]
-    return sorted(ours, key=event_time, reverse=True)
-
-
-def healer_absence(controller: ControllerStatus) -> str:
-    """Why healerd does nothing at all: ``not installed here``, ``not running (0/1 ready)``; "" if it is at work."""
-    if controller.present is False:
-        return "not installed here"
-    if controller.present and not controller.ready:
-        figure = f"{controller.ready}/{controller.desired} ready" if controller.desired else "scaled to 0"
-        return f"not running ({figure})"
-    return ""
-
-
 def _what_the_platform_did(events: tuple[Event, ...], facts: DetailFacts, troubled: bool) -> list[Line]:
     ours = healer_events(events)[:HEALER_EVENTS_SHOWN]
     if ours:
@@ -168,9 +154,9 @@ def _what_the_platform_did(events: tuple[Event, ...], facts: DetailFacts, troubl
     return [line(Span("healerd: ", "dim"), "has done nothing about it so far.")]
 
 
-def step_line(step: NextStep) -> Line:
+def step_line(step: NextStep, keys: Mapping[str, str]) -> Line:
     """``Safe next step: R  roll back to …``."""
-    key = (Span(f"{step.key}  ", "key"),) if step.key else ()
+    key = (Span(f"{keys.get(step.key, step.key)}  ", "key"),) if step.key else ()
     return (Span("Safe next step: ", "dim"), *key, Span(printable(step.sentence) + "."))
 
 
@@ -203,6 +189,9 @@ def revision_detail(row: RevisionRow, glyphs: Glyphs) -> list[Line]:
     lines: list[Line] = [line(printable(head)), line(Span("Health: ", "dim"), f"{words.known_good(revision)}.")]
     if row.running:
         lines.append(line(Span("This revision runs now. ", "title"), "R asks to which one to go back."))
+    elif not row.target:
+        why = "It is the newest one" if revision.status in ("deployed", "superseded") else "It never ran completely"
+        lines.append(line(Span(f"{why}: no way back. ", "title"), "R asks to which one to go back."))
     else:
         lines.append(
             line(Span("R", "key"), f"  roll back to revision {revision.number}: shows what would change first.")

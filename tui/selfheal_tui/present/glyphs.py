@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from selfheal_cli.terminals import is_utf8
 from selfheal_core.domain.snapshot import Severity, SourceCondition
 from selfheal_tui.present.spans import Tone
 
@@ -103,20 +104,20 @@ SEVERITY_OF_SOURCE: Mapping[SourceCondition, Severity] = {
 }
 
 
+CONSOLE_TERMS = frozenset({"linux", "vt100", "vt102", "vt220"})
+"""Terminals with fonts of 256 or 512 signs: UTF-8 or not, a cross or a triangle is an empty box there."""
+
+
 def choose_glyphs(choice: GlyphChoice, environ: Mapping[str, str]) -> Glyphs:
-    """Pick the set of signs that the terminal's locale can show.
+    """Pick the set of signs that the terminal can show.
 
     Args:
-        choice: ``auto`` goes by the locale.
-        environ: Where LC_ALL, LC_CTYPE and LANG are looked up. Python itself sets ``LC_CTYPE=C.UTF-8`` where no
-            locale is given (PEP 538); that says nothing of the terminal and is not counted.
+        choice: ``auto`` goes by the locale, and knows that the Linux console's fonts lack most of these signs.
+        environ: Where locale and kind of terminal are looked up.
     """
     if choice != "auto":
         return UNICODE if choice == "unicode" else ASCII
-    names = [environ.get("LC_ALL", ""), environ.get("LC_CTYPE", ""), environ.get("LANG", "")]
-    coerced = names[1] == "C.UTF-8" and not names[0] and names[2] in ("", "C", "POSIX")
-    locale = "" if coerced else next(filter(None, names), "")
-    return UNICODE if locale.lower().replace("-", "").endswith(("utf8", "utf8@euro")) else ASCII
+    return UNICODE if is_utf8(environ) and environ.get("TERM", "") not in CONSOLE_TERMS else ASCII
 
 
 def plain(text: str, glyphs: Glyphs) -> str:

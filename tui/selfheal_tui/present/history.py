@@ -6,6 +6,7 @@ from functools import partial
 
 from selfheal_cli import words
 from selfheal_core.domain.escape import printable
+from selfheal_core.domain.rollback import choose_target
 from selfheal_core.domain.snapshot import AppKey, Application, Revision, Severity, Snapshot
 from selfheal_tui.present.columns import Column
 from selfheal_tui.present.glyphs import TONE_OF_SEVERITY, Glyphs
@@ -32,12 +33,14 @@ class RevisionRow:
 
     Attributes:
         running: Whether this revision is what the application runs now.
+        target: Whether its release can be rolled back to it.
     """
 
     key: tuple[str, str, int]
     app: AppKey
     revision: Revision
     running: bool
+    target: bool
     severity: Severity
 
 
@@ -52,10 +55,22 @@ def revision_rows(snapshot: Snapshot, only: AppKey | None) -> dict[tuple[str, st
     rows: dict[tuple[str, str, int], RevisionRow] = {}
     for app in snapshot.applications.values():
         if only is None or app.key == only:
+            targets = _targets(app, snapshot.taken_at)
             for revision in app.revisions:
                 key = (revision.namespace, revision.release, revision.number)
-                rows[key] = RevisionRow(key, app.key, revision, _runs(app, revision), _severity(revision))
+                runs, target = _runs(app, revision), (revision.release, revision.number) in targets
+                rows[key] = RevisionRow(key, app.key, revision, runs, target, _severity(revision))
     return rows
+
+
+def _targets(app: Application, now: float) -> set[tuple[str, int]]:
+    """Release and number of the revisions that can be gone back to."""
+    found = set()
+    for release in {revision.release for revision in app.revisions}:
+        revisions = [revision for revision in app.revisions if revision.release == release]
+        newest = max(revision.number for revision in revisions)
+        found |= {(release, target.revision.number) for target in choose_target(revisions, newest, now)}
+    return found
 
 
 def _runs(app: Application, revision: Revision) -> bool:

@@ -14,6 +14,8 @@ LINE_LIMIT = 4_000
 """Characters kept of one log line."""
 SINCE_CHOICES: tuple[int | None, ...] = (None, 3_600, 900, 300, 60)
 """How far back logs are read, in seconds; None for as far as the tail reaches."""
+STAMP_LIMIT = 40
+"""Characters of the longest timestamp that a server puts before a line."""
 TAIL_LINES = 500
 """Lines read per container at first."""
 POD_LIMIT = 24
@@ -49,8 +51,13 @@ class LogRequest:
 def read_line(pod: str, raw: str) -> LogLine:
     """Split the server's timestamp from a line and make the rest safe for a terminal."""
     stamp, blank, text = raw.partition(" ")
-    at = parse_time(stamp) if blank else None
-    return LogLine(at, pod, printable(text if at is not None else raw, limit=LINE_LIMIT, strip_colour=True))
+    at = parse_time(stamp) if blank and len(stamp) <= STAMP_LIMIT else None
+    said = text if at is not None else raw
+    if len(said) <= LINE_LIMIT:
+        return LogLine(at, pod, printable(said, limit=LINE_LIMIT, strip_colour=True))
+    # Cut before anything looks at it: a line of ten million characters is not worth more than one of four thousand.
+    left_out = f" … {len(said) - LINE_LIMIT:,} more characters left out"
+    return LogLine(at, pod, printable(said[:LINE_LIMIT], limit=LINE_LIMIT, strip_colour=True) + left_out)
 
 
 FAULT_KEYS = ("exception", "error")

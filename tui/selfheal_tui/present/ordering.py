@@ -86,7 +86,7 @@ class RowOrder(Generic[Key, Row]):
             Whether ``keys`` changed.
         """
         before, self._rows = self._rows, rows
-        changed, gone = differences(before, rows)
+        changed, gone = differences(before, rows) if before is not rows else (set(), set())
         self._waiting |= changed
         self._waiting |= gone
         if held:

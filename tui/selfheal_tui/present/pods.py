@@ -63,7 +63,7 @@ def _cells(glyphs: Glyphs, all_namespaces: bool, pod: PodRow, now: float) -> tup
     quiet: Tone = "plain" if pod.severity != "ok" else "dim"
     cells = (
         Span(printable(pod.name), "plain" if tone == "ok" else tone),
-        Span(pod.track, "dim" if pod.track == "stable" else "info"),
+        Span(printable(pod.track), "dim" if pod.track == "stable" else "info"),
         Span(words.ready(pod.ready_containers, pod.containers), _ready_tone(pod)),
         Span(f"{glyphs.of(pod.severity)} {words.pod_state(pod, now)}", tone),
         Span(plain(words.restarts(pod.restarts, pod.last_restart_at, now), glyphs), _restart_tone(pod, now)),

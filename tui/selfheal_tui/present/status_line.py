@@ -14,14 +14,16 @@ from selfheal_tui.present.spans import Line, Span, line, width_of
 _WORST: dict[SourceCondition, int] = {"lost": 0, "forbidden": 1, "stale": 2, "connecting": 3, "absent": 4, "live": 5}
 QUIET_SECONDS = 15.0
 """A watch may be quiet for longer than this; a question without an answer beside it means that nobody is there."""
+SLOW_LINK = "slow link"
 LEFT_CELLS = 26
 """Cells that stay for where we are and whether we may write."""
 MAIN_SOURCES: dict[Tab, tuple[str, ...]] = {
     "apps": ("pods", "replicasets", "deployments"),
     "pods": ("pods",),
     "history": ("releases", "deployments"),
+    "journal": ("pods",),
 }
-"""Streams without which a tab's rows can't be trusted."""
+"""Streams without which a tab's rows can't be trusted; of the journal, a file, those that its verbs are run on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class StatusFacts:
         source: The stream of this screen that is worst off.
         all_alike: Whether all streams of this screen are in the same condition, so that it needs no name.
         unanswered: Why the newest question to the API server got no answer; "" if it got one.
+        slow_link: Whether the terminal takes what is written only slowly.
+        errors: The stream of error rates.
     """
 
     context: str
@@ -41,6 +45,8 @@ class StatusFacts:
     source: Source | None
     all_alike: bool = True
     unanswered: str = ""
+    slow_link: bool = False
+    errors: Source | None = None
 
 
 def worst_source(sources: Iterable[Source]) -> Source | None:
@@ -49,11 +55,13 @@ def worst_source(sources: Iterable[Source]) -> Source | None:
 
 
 def status_line(facts: StatusFacts, now: float, glyphs: Glyphs, width: int) -> Line:
-    """Context and namespace, read-only or not, healerd; at the right the state and age of the data.
+    """Context and namespace, read-only or not, healerd, where error rates come from; at the right the data's state.
 
-    The state of the data comes first; on the left healerd gives way, then the context is shortened in its middle.
+    The state of the data comes first; on the left the error rates give way, then healerd, then the context is shortened
+    in its middle.
     """
-    right = _source_words(facts, now, glyphs, max(20, width - LEFT_CELLS))
+    slow = (Span(SLOW_LINK, "warn"), Span("  ")) if facts.slow_link else ()
+    right = (*slow, *_source_words(facts, now, glyphs, max(20, width - LEFT_CELLS - width_of(slow))))
     scope = ",".join(facts.namespaces) or "all namespaces"
     where = printable(f"{facts.context}/{scope}")
     mode = Span("READ-ONLY", "warn") if facts.read_only else Span("read-write", "dim")
@@ -62,6 +70,8 @@ def status_line(facts: StatusFacts, now: float, glyphs: Glyphs, width: int) -> L
     left_room = room - len(mode.text) - 2 - (len(healer.text) + 2 if healer.text else 0)
     shown = cut_middle(where, max(4, left_room), glyphs.ellipsis)
     left = line(" ", Span(shown, "title"), "  ", mode, *(("  ", healer) if healer.text else ()))
+    rates = _error_rates(facts.errors, now, width - width_of(left) - width_of(right) - 4)
+    left = line(*left, *(("  ", rates) if rates.text else ()))
     gap = max(1, width - width_of(left) - width_of(right) - 1)
     return (*left, Span(" " * gap), *right)
 
@@ -73,6 +83,13 @@ def _healer(status: ControllerStatus, room: int) -> Span:
     forms = (text, text.replace(" ready", ""), "healerd" if healthy else counted)
     fitting = next((form for form in forms if len(form) <= room), "")
     return Span(fitting, "dim" if healthy or status.present is None else "warn")
+
+
+def _error_rates(source: Source | None, now: float, room: int) -> Span:
+    """``errors: Prometheus, 12s``, as far as there is room for it."""
+    told = words.source_origin(source, now) if source is not None and source.condition == "live" else ""
+    text = printable(f"errors: {told}") if told else ""
+    return Span(text if len(text) <= room else "", "warn" if source is not None and source.origin_note else "dim")
 
 
 def _source_words(facts: StatusFacts, now: float, glyphs: Glyphs, room: int) -> Line:
@@ -99,7 +116,7 @@ def tabs_line(active: Tab, subject: str, right: Line, width: int) -> Line:
         width: Cells.
     """
     spans: list[Span] = [Span(" ")]
-    for number, (tab, title) in enumerate(TABS, 1):
+    for number, tab, title in TABS:
         spans += [Span(f"[{number} {title}]", "title") if tab == active else Span(f" {number} {title} ", "dim")]
         spans.append(Span(f" of {subject}  " if subject and tab == active else " ", "title"))
     gap = width - width_of(tuple(spans)) - width_of(right) - 1

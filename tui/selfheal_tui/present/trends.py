@@ -1,6 +1,7 @@
-"""The last quarter of an hour of an application, as this console has seen it."""
+"""The last quarter of an hour of an application, as this console has seen it, and Prometheus before."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from selfheal_cli import words
@@ -32,6 +33,7 @@ class Trends:
     def __init__(self) -> None:
         self._rings: dict[AppKey, Rings] = {}
         self._due_at = 0.0
+        self._asked: set[AppKey] = set()
         self.began_at: float | None = None
 
     def record(self, snapshot: Snapshot, now: float) -> None:
@@ -44,6 +46,32 @@ class Trends:
         for key, app in snapshot.applications.items():
             if key in self._rings or len(self._rings) < APPLICATION_LIMIT:
                 _sample(self._rings.setdefault(key, Rings()), app)
+
+    def wants_past(self, app: Application) -> bool:
+        """Whether to ask what was before the console looked: once for each application that Prometheus tells of."""
+        known = app.errors is not None and app.errors.origin == "Prometheus" and app.key in self._rings
+        if not known or app.key in self._asked:
+            return False
+        self._asked.add(app.key)
+        return True
+
+    def put_past(self, key: AppKey, points: Sequence[tuple[float, float]]) -> None:
+        """Put error ratios before those that were seen.
+
+        Args:
+            key: The application; nothing happens if it is gone.
+            points: Seconds before now (negative) and ratio.
+        """
+        rings = self._rings.get(key)
+        if rings is None:
+            return
+        past: list[float | None] = [None] * SAMPLES
+        for before, ratio in points:
+            slot = SAMPLES - 1 + round(before / SAMPLE_SECONDS)
+            if 0 <= slot < SAMPLES:
+                past[slot] = ratio
+        seen = list(rings.errors)
+        rings.errors = deque([*past[: SAMPLES - len(seen)], *seen], maxlen=SAMPLES)
 
     def of(self, key: AppKey) -> Rings:
         """Histories of an application; empty ones before its first sample."""

@@ -12,7 +12,7 @@ from selfheal_core.ops.operation import Target
 from selfheal_core.ops.registry import VERBS
 from selfheal_tui.commands import View
 from selfheal_tui.navigation import Place, Tab
-from selfheal_tui.present.applications import applications_table
+from selfheal_tui.present.applications import REVISION, applications_table
 from selfheal_tui.present.detail import DetailFacts, application_detail
 from selfheal_tui.present.kubectl import pods_of
 from selfheal_tui.present.spans import Line
@@ -37,7 +37,14 @@ class AppsScreen(TableScreen[AppKey, Application]):
 
     def spec(self) -> TableSpec[Application]:
         """Columns of applications."""
-        return applications_table(self.session.glyphs, all_namespaces=self.session.all_namespaces)
+        wide = self.has_class("-wide")
+        return applications_table(self.session.glyphs, all_namespaces=self.session.all_namespaces, wide=wide)
+
+    def refresh_data(self) -> None:
+        """A screen that became wider or narrower has other columns."""
+        if self.has_class("-wide") != (REVISION in self.table.spec.columns):
+            self.table.use(self.spec())
+        super().refresh_data()
 
     def rows(self) -> Mapping[AppKey, Application]:
         """All applications in scope."""
@@ -64,7 +71,7 @@ class AppsScreen(TableScreen[AppKey, Application]):
         """The five answers."""
         session = self.session
         said = session.last_words(self.evidence_pod(row)) or ""
-        facts = DetailFacts(session.clock(), session.snapshot.controller, said)
+        facts = DetailFacts(session.clock(), session.snapshot.controller, said, session.keys)
         return application_detail(row, facts, session.glyphs)
 
     def detail_title(self, row: Application) -> str:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -11,11 +10,9 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 
 from selfheal_core.domain.escape import printable
-from selfheal_core.domain.filters import fuzzy
 from selfheal_tui.operation import Operation
 from selfheal_tui.present.confirming import dialog_lines, headline
 from selfheal_tui.present.glyphs import plain
-from selfheal_tui.present.line_edit import edit
 from selfheal_tui.present.spans import BLANK, Line, Span, line, width_of, wrap
 from selfheal_tui.screens.frame import parts_of, typed
 from selfheal_tui.session import Session
@@ -209,76 +206,19 @@ class OperationDialog(Overlay):
             self.post_message(Wanted(wish, self.operation))
 
 
-class PickDialog(Overlay):
-    """One of many, by typing a part of its name.
-
-    Args:
-        session: What all screens share.
-        title: What is chosen.
-        choices: Name and remark of each.
-        chosen: Called with the name.
-    """
-
-    ROWS: ClassVar[int] = 12
-
-    def __init__(
-        self, session: Session, title: str, choices: Sequence[tuple[str, str]], chosen: Callable[[str], None]
-    ) -> None:
-        super().__init__(session)
-        self._title = title
-        self._choices = choices
-        self._chosen = chosen
-        self._typed = ""
-        self._at = 0
-
-    def _matching(self) -> list[tuple[str, str]]:
-        return [choice for choice in self._choices if fuzzy(self._typed.lower(), choice[0].lower())]
-
-    def content(self, width: int) -> tuple[str, list[Line]]:
-        """What was typed, and what matches."""
-        matching = self._matching()
-        first = max(0, min(self._at - self.ROWS // 2, len(matching) - self.ROWS))
-        lines: list[Line] = [line(Span("/", "key"), Span(f"{printable(self._typed)}_", "title"))]
-        for index, (name, remark) in enumerate(matching[first : first + self.ROWS], first):
-            here = index == self._at
-            mark = self.session.glyphs.cursor if here else " "
-            text = f"{mark} {printable(name)}"[:width]
-            spans = line(
-                Span(text, "title" if here else "plain"), Span(f"  {remark}"[: max(0, width - len(text))], "dim")
-            )
-            lines.append(spans)
-        count = f"{len(matching)} of {len(self._choices)}"
-        return self._title, [*lines, BLANK, line(Span(f"{count}; arrows and enter choose, esc goes back", "dim"))]
-
-    def take(self, key: str, character: str | None) -> None:
-        """Type, move, choose."""
-        matching = self._matching()
-        if key in ("escape", "ctrl+c"):
-            self.dismiss()
-        elif key == "enter":
-            self.dismiss()
-            if matching:
-                self._chosen(matching[self._at][0])
-        elif key in ("up", "down", "ctrl+p", "ctrl+n"):
-            step = 1 if key in ("down", "ctrl+n") else -1
-            self._at = max(0, min(self._at + step, len(matching) - 1))
-        else:
-            self._typed = edit(self._typed, key, character)
-            self._at = 0
-        self.draw()
-
-
 class LeaveDialog(Overlay):
-    """Asks before leaving while an operation runs here.
+    """Asks before leaving, the console or the cluster, while an operation runs here.
 
     Args:
         session: What all screens share.
         leave: Called if the answer is yes.
+        question: Title of the box.
     """
 
-    def __init__(self, session: Session, leave: Callable[[], None]) -> None:
+    def __init__(self, session: Session, leave: Callable[[], None], question: str = "Leave?") -> None:
         super().__init__(session)
         self._leave = leave
+        self._question = question
 
     def content(self, width: int) -> tuple[str, list[Line]]:
         """What runs, and what leaving means for it."""
@@ -289,7 +229,7 @@ class LeaveDialog(Overlay):
             what = f"{dialog.verb.title.capitalize()} {printable(name)} runs in this console and ends with it"
             lines += wrap(line(f"{what}: what was sent stays, and may be left half done."), width)
         keys = line(Span("[ Stay ]", "title"), Span("  enter or esc", "dim"), "    ", Span("y", "key"), " leave")
-        return "Leave?", [*lines, BLANK, keys]
+        return self._question, [*lines, BLANK, keys]
 
     def take(self, key: str, character: str | None) -> None:  # noqa: ARG002
         """Only y leaves."""

@@ -10,7 +10,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from selfheal_core.domain.escape import printable
+from selfheal_core.observe.sources import ERRORS
 from selfheal_core.ops.operation import Target
+from selfheal_core.ops.registry import VERBS
 from selfheal_tui.commands import Command, View, commands_of, footer_commands
 from selfheal_tui.navigation import Place, Tab
 from selfheal_tui.present.footer import footer_line
@@ -151,6 +153,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             controller=session.snapshot.controller,
             source=session.source(self.tab),
             unanswered=session.unanswered,
+            slow_link=session.slow_link,
+            errors=session.snapshot.sources.get(ERRORS),
             all_alike=len({source.condition for source in session.sources(self.tab)}) < 2,
         )
         self.status.show([status_line(facts, session.clock(), session.glyphs, width)])
@@ -162,13 +166,19 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         width = self.app.size.width
         notice = self.session.notice
         if notice is None:
-            lines = [footer_line(footer_commands(self.view, self.session.commands), self.session.refusals, width)]
+            lines = [footer_line(self._footer_commands(), self.session.refusals, width)]
         else:
             text = plain(printable(notice.text, limit=FOOTER_LINES * width), self.session.glyphs)
             lines = wrap(line(Span(" "), Span(text, notice.tone)), width - 1, " ")[:FOOTER_LINES]
         if self.footer.styles.height is None or self.footer.size.height != len(lines):
             self.footer.styles.height = len(lines)
         self.footer.show(lines)
+
+    def _footer_commands(self) -> list[Command]:
+        """What is for practice is named in a sandbox only."""
+        sandbox = self.session.feed.surroundings.sandbox
+        commands = footer_commands(self.view, self.session.commands)
+        return [command for command in commands if sandbox or not command.verb or not VERBS[command.verb].practice]
 
     def on_key(self, event: events.Key) -> None:
         """Find the command of a key and run it."""

@@ -60,8 +60,8 @@ class HistoryScreen(TableScreen[RevisionKey, RevisionRow]):
         return Target("application", row.app.namespace, row.app.name, row.app.name)
 
     def parameters_of(self, row: RevisionRow, verb: str) -> dict[str, str]:
-        """A rollback goes to the selected revision, unless that one runs already."""
-        return {} if verb != "rollback" or row.running else {"revision": str(row.revision.number)}
+        """A rollback goes to the selected revision, or to the recommended one where that is no way back."""
+        return {"revision": str(row.revision.number)} if verb == "rollback" and row.target else {}
 
     def kubectl_command(self, row: RevisionRow) -> str:
         """Its release's history."""

@@ -50,7 +50,7 @@ class PodsScreen(TableScreen[Uid, PodRow]):
         """What is wrong with it, where it is, what it said."""
         session = self.session
         said = session.last_words(self.evidence_pod(row)) or ""
-        facts = DetailFacts(session.clock(), session.snapshot.controller, said)
+        facts = DetailFacts(session.clock(), session.snapshot.controller, said, session.keys)
         return pod_detail(row, session.snapshot.applications.get(row.app), facts, session.glyphs)
 
     def detail_title(self, row: PodRow) -> str:
@@ -58,10 +58,16 @@ class PodsScreen(TableScreen[Uid, PodRow]):
         return printable(row.name)
 
     def target_of(self, row: PodRow, verb: str) -> Target | None:
-        """The pod, or for verbs on applications the one it belongs to."""
+        """The pod, the first marked one if there are marks, or for verbs on applications the one it belongs to."""
         if VERBS[verb].target_kind == "pod":
-            return Target("pod", row.namespace, row.name, row.app.name, row.uid)
+            pod = next(iter(self.marked()), row)
+            return Target("pod", pod.namespace, pod.name, pod.app.name, pod.uid)
         return Target("application", row.app.namespace, row.app.name, row.app.name)
+
+    def parameters_of(self, row: PodRow, verb: str) -> dict[str, str]:  # noqa: ARG002 - the marks are what counts
+        """Several marked pods are killed together."""
+        marked = self.marked()
+        return {"pods": ",".join(pod.uid for pod in marked)} if verb == "kill" and len(marked) > 1 else {}
 
     def evidence_pod(self, row: PodRow) -> PodRow | None:
         """The pod itself, once it has a run before this one."""
@@ -79,6 +85,24 @@ class PodsScreen(TableScreen[Uid, PodRow]):
     def do_enter(self) -> None:
         """To everything known of it."""
         self.run_command(self._commands["d"])
+
+    def refresh_data(self) -> None:
+        """Marks of pods that are gone mean nothing any more."""
+        known = self.session.snapshot.pods
+        for uid in [uid for uid in self.table.marks if uid not in known]:
+            del self.table.marks[uid]
+        super().refresh_data()
+
+    def marked(self) -> list[PodRow]:
+        """The marked pods as they are now, in the order in which they were marked, those hidden by a filter too."""
+        known = self.session.snapshot.pods
+        return [known[uid] for uid in self.table.marks if uid in known]
+
+    def do_mark(self) -> None:
+        """Mark the selected pod or take its mark away, and go on to the next."""
+        if self.table.cursor is not None:
+            self.table.mark(self.table.cursor)
+            self._move(1)
 
     def do_wide(self) -> None:
         """Other columns."""

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -13,11 +14,12 @@ from selfheal_core.domain.escape import printable
 from selfheal_core.errors import SelfhealError
 from selfheal_tui.commands import View
 from selfheal_tui.feed import LogBatch
-from selfheal_tui.navigation import Tab
+from selfheal_tui.navigation import Place, Tab
 from selfheal_tui.present.glyphs import plain
 from selfheal_tui.present.kubectl import logs_of
 from selfheal_tui.present.line_edit import edit
 from selfheal_tui.present.logs import POD_TONES, SINCE_CHOICES, LogLine, LogRequest, log_spans, short_names
+from selfheal_tui.present.picking import Pick
 from selfheal_tui.present.spans import Line, Span, line, width_of
 from selfheal_tui.screens.frame import ConsoleScreen, Copy, Go, typed
 from selfheal_tui.session import Session
@@ -125,6 +127,10 @@ class ReadingScreen(ConsoleScreen):
     def do_back(self) -> None:
         """Back to where it was opened."""
         self.post_message(Go(None))
+
+    def do_tab_journal(self) -> None:
+        """To what was asked for and done; this text is closed."""
+        self.post_message(Go(Place("journal")))
 
 
 class DocumentScreen(ReadingScreen):
@@ -266,12 +272,25 @@ class LogsScreen(ReadingScreen):
         self.text.replace([self._drawn(entry) for entry in self._entries])
 
     def do_container(self) -> None:
-        """Next container."""
+        """The other container; of more than two, one that is chosen from a list."""
         if len(self.containers) < 2:
             self.session.say("These pods have one container.", "dim")
             return
         at = self.containers.index(self.request.container) if self.request.container in self.containers else 0
-        self.request = replace(self.request, container=self.containers[(at + 1) % len(self.containers)])
+        if len(self.containers) == 2:
+            self._read_container(self.containers[1 - at])
+            return
+        from selfheal_tui.screens.pick import PickDialog
+
+        picks = [
+            Pick(name, "shown now" if index == at else "", partial(self._read_container, name))
+            for index, name in enumerate(self.containers)
+        ]
+        self.session.dialog_pending = True
+        self.app.push_screen(PickDialog(self.session, "Container", picks))
+
+    def _read_container(self, name: str) -> None:
+        self.request = replace(self.request, container=name)
         self._restart()
 
     def do_since(self) -> None:

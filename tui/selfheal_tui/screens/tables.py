@@ -121,9 +121,13 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
         running = [summary(operation.dialog) for operation in self.session.running()]
         spans = [Span(f"{text}  ", "warn") for text in running[:1]]
         subject = printable(self.place.application.name) if self.place.application else ""
-        return tabs_line(
-            self.tab, subject, (*spans, Span(self.table.state_words(held=self.session.held), "dim")), width
-        )
+        position = Span(self.table.state_words(held=self.session.held), "dim")
+        return tabs_line(self.tab, subject, (*spans, *self.mark_words(), position), width)
+
+    def mark_words(self) -> Line:
+        """How many rows are marked, and how many of them are not shown; nothing without a mark."""
+        marks, hidden = len(self.table.marks), self.table.hidden_marks()
+        return (Span(f"{marks} marked{f' ({hidden} hidden)' if hidden else ''}  ", "key"),) if marks else ()
 
     def refresh_data(self) -> None:
         """Rows first, then what depends on them."""
@@ -158,7 +162,7 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
         """Why there are no rows."""
         source = self.session.source(self.tab)
         if source is None or self._is_loading():
-            return "Connecting …"
+            return f"Connecting {self.session.glyphs.ellipsis}"
         if source.condition in ("lost", "forbidden", "absent"):
             return f"Nothing is known: {source.name} {source.condition} ({source.reason})."
         if self.place.filter_text:
@@ -212,6 +216,12 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
         if self.is_mounted:
             self.refresh_data()
             self.refresh_filter_bar()
+
+    def forget(self) -> None:
+        """Another cluster was chosen: marks, filter and cursor meant the old one."""
+        self.table.unmark_all()
+        self.table.touched = False
+        self.show_place(Place(tab=self.tab))
 
     def on_screen_resume(self) -> None:
         """What came while another screen was shown has not been seen: show it in order."""
@@ -331,6 +341,10 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
 
     def do_back(self) -> None:
         """One level up; at the top there is nothing to leave."""
+        if self.table.marks:
+            self.table.unmark_all()
+            self.session.say("All marks are taken away.", "dim")
+            return
         up = one_level_up(self.place)
         if up is None:
             self.session.say("This is the top. q leaves.", "dim")
@@ -353,6 +367,10 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
         row = self.table.cursor_row
         chosen = self.application_of(row) if row is not None and self.tab != "history" else None
         self.post_message(Go(Place("history", chosen)))
+
+    def do_tab_journal(self) -> None:
+        """To what was asked for and done."""
+        self.post_message(Go(Place("journal")))
 
     def do_copy(self) -> None:
         """Copy the command that shows the same."""

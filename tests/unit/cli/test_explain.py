@@ -1,0 +1,171 @@
+"""`explain` asks the same decision as healerd, shows every gate, and never claims to know what only healerd knows."""
+
+from typing import Any
+
+import pytest
+
+from selfheal_cli.explain import explanation_lines, policy_from, step_words
+from selfheal_cli.explaining import explain_application, explain_pod
+from selfheal_cli.next_step import NextStep
+from selfheal_core.domain.heal import GATES, HealMemory, HealPolicy, decide
+from selfheal_core.domain.objects import Event
+from selfheal_core.domain.snapshot import Application, ControllerStatus, PodRow, Snapshot, Source
+from tests.unit.domain.builders import APP, NOW, OWNER, crashing, event, picture, row
+
+RUNNING = ControllerStatus(present=True, version="1", ready=1, desired=1)
+PLACE = {"name": "app-a", "namespace": "payments", "pod": "app-a-1"}
+
+
+def application(*pods: PodRow, events: tuple[Event, ...] = ()) -> Application:
+    return Application(
+        key=APP,
+        state="crash loop",
+        severity="bad",
+        detail="",
+        since=NOW - 252,
+        reason="container app exits 1",
+        tracks=(),
+        pods=tuple(pod.uid for pod in pods),
+        ready=0,
+        desired=1,
+        restarts=6,
+        last_restart_at=NOW - 41,
+        events=events,
+    )
+
+
+def seen(*pods: PodRow, controller: ControllerStatus = RUNNING, **changes: Any) -> Snapshot:
+    return picture(*pods, controller=controller, **{"applications": (application(*pods),), **changes})
+
+
+BARE = crashing(owner=None)
+DAEMON = crashing(owner=OWNER._replace(kind="DaemonSet"))
+SYSTEM = crashing(namespace="kube-system")
+OVER = crashing(restarts=4, state="running", since=NOW - 900, last_restart_at=NOW - 900)
+
+
+@pytest.mark.parametrize("pod", [crashing(), BARE, DAEMON, SYSTEM, OVER, row()], ids=lambda pod: str(pod.state))
+def test_it_says_what_healerd_decides(pod: PodRow) -> None:
+    snapshot = seen(pod)
+    about = explain_pod(pod, snapshot, HealPolicy(), NOW)
+    decision = decide(snapshot, HealMemory(), HealPolicy(), NOW)
+
+    assert len(about.gates) == len(GATES)
+    assert ("would evict" in about.decision) == bool(decision.actions)
+    if decision.holds:
+        assert decision.holds[0].reason in about.decision
+        first_closed = next(gate for gate in about.gates if gate.sign == "closed")
+        assert first_closed.reason == decision.holds[0].reason
+
+
+def test_a_pod_below_the_limit_is_left_alone_and_the_limit_is_named() -> None:
+    pod = crashing(restarts=3)
+    about = explain_pod(pod, seen(pod), HealPolicy(), NOW)
+
+    assert about.decision == (
+        "healerd would leave pod app-a-1 alone: no container restarted more than 3 times (most: 3)."
+    )
+
+
+def test_stale_data_closes_the_first_gate_in_words() -> None:
+    pod = crashing()
+    stale = {"pods": Source("pods", "lost", NOW - 40, NOW - 200, "connection refused")}
+    about = explain_pod(pod, seen(pod, sources=stale), HealPolicy(), NOW)
+
+    assert about.gates[0].sign == "closed"
+    assert "pods are lost, last seen 3m ago (connection refused)" in about.decision
+
+
+def test_what_only_healerd_remembers_is_not_called_open() -> None:
+    pod = crashing()
+    about = explain_pod(pod, seen(pod), HealPolicy(), NOW)
+
+    assert [gate.question for gate in about.gates if gate.sign == "unknown"] == [
+        "not sent just now",
+        "budget has not refused",
+        "owner's turn",
+    ]
+
+
+def test_of_two_pods_of_one_owner_only_one_would_go() -> None:
+    first, second = crashing("app-a-1", restarts=9), crashing("app-a-2", restarts=5)
+    snapshot = seen(first, second)
+
+    assert "would evict" in explain_pod(first, snapshot, HealPolicy(), NOW).decision
+    assert "another pod of Deployment app-a is being removed now" in (
+        explain_pod(second, snapshot, HealPolicy(), NOW).decision
+    )
+
+
+@pytest.mark.parametrize(
+    ("controller", "words"),
+    [
+        (ControllerStatus(present=False), "healerd is not installed here; it would evict"),
+        (ControllerStatus(present=True, desired=0), "healerd is not running (scaled to 0); it would evict"),
+        (ControllerStatus(), "healerd would evict"),
+    ],
+)
+def test_a_healerd_that_is_not_there_is_said(controller: ControllerStatus, words: str) -> None:
+    pod = crashing()
+
+    assert explain_pod(pod, seen(pod, controller=controller), HealPolicy(), NOW).decision.startswith(words)
+
+
+def test_an_application_speaks_of_its_worst_pod_and_of_all_its_events() -> None:
+    calm, worst = row("app-a-1"), crashing("app-a-2")
+    told = event("SelfhealEvicted", "Evicted pod app-a-0: too many restarts", about="gone", ago=90, component="healerd")
+    app = application(calm, worst, events=(told,))
+    about = explain_application(app, seen(calm, worst, applications=(app,)), HealPolicy(), NOW)
+
+    assert "would evict pod app-a-2 now: container app restarted 6 times (limit 3)" in about.decision
+    assert [(deed.verb, deed.sentence) for deed in about.deeds] == [
+        ("evicted", "Evicted pod app-a-0: too many restarts.")
+    ]
+
+
+def test_an_application_without_pods_has_no_gates() -> None:
+    about = explain_application(application(), seen(), HealPolicy(), NOW)
+
+    assert about.gates == ()
+    assert about.decision == "It has no pods, so there is nothing to remove."
+
+
+def test_the_lines_name_the_gates_and_end_with_a_command() -> None:
+    pod = crashing()
+    lines = list(explanation_lines(explain_pod(pod, seen(pod), HealPolicy(), NOW), PLACE, NOW))
+
+    assert lines[0].startswith("now       healerd would evict pod app-a-1 now")
+    assert "          yes  data is fresh" in lines
+    assert any(line.startswith("          ?    owner's turn: only healerd remembers") for line in lines)
+    assert lines[-1].startswith("next      Read what the last run logged before it ended.")
+    assert lines[-1].endswith("Type: kubectl logs -n payments app-a-1 --previous")
+
+
+def test_text_of_the_cluster_can_not_command_the_terminal() -> None:
+    pod = crashing(worst_container="\x1b]0;owned\x07")
+    lines = list(explanation_lines(explain_pod(pod, seen(pod), HealPolicy(), NOW), PLACE, NOW))
+
+    assert not any("\x1b" in line or "\x07" in line for line in lines)
+
+
+def test_to_wait_needs_no_command() -> None:
+    assert step_words(NextStep("", "wait: it is rolling out"), PLACE) == "Wait: it is rolling out."
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "known"),
+    [
+        ("policy: {maxRestarts: 7}\nnamespaces: {excluded: [batch]}", 7, True),
+        ("{}", 3, True),
+        ("policy: [", 3, False),
+        ("- 1", 3, False),
+        ("policy: {maxRestarts: often}\nnamespaces: 3", 3, True),
+    ],
+)
+def test_the_policy_is_healerds_own_where_it_can_be_read(text: str, limit: int, known: bool) -> None:
+    policy, was_known = policy_from(text, "selfheal-system")
+
+    assert (policy.max_restarts, was_known) == (limit, known)
+    if "batch" in text:
+        assert policy.excluded_namespaces == {"kube-system", "batch"}
+        assert policy.own_namespace == "selfheal-system"
