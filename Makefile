@@ -10,8 +10,9 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 TOOLS := $(VENV)/.tools
+EVERY_TOOL := $(VENV)/.every-tool
 TABLES_VENV := $(VENV)/tables
-SOURCES := core cli tui healerd service sandbox tests benchmarks
+LINT_VENV := $(VENV)/lint
 CHARTS := chart/service chart/healerd
 HELM = $$($(BIN)/python -m selfheal_sandbox.tools helm)
 DEMO ?=
@@ -50,14 +51,26 @@ $(TOOLS): $(RUNTIME)
 	@$(BIN)/python -m selfheal_sandbox.tools
 	@touch $@
 
+# Where they cannot be had, the tests that need them are skipped with a reason, and fail in CI.
+$(EVERY_TOOL): $(RUNTIME)
+	@echo "setup: the oldest and the newest helm and kubectl that are supported (some seconds)"
+	@if $(BIN)/python -m selfheal_sandbox.tools --every-version; then touch $@; fi
+
 $(TABLES_VENV)/.done: requirements/tables.txt | $(BIN)/python
 	@echo "setup: packages that the sandbox's tables are generated from"
 	@$(BIN)/python -m venv $(TABLES_VENV)
 	@$(TABLES_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tables.txt
 	@touch $@
 
+# Where pip cannot have them, the linters that are missing say so at the end of `make lint`.
+$(LINT_VENV)/.done: requirements/lint.txt | $(BIN)/python
+	@echo "setup: linters of charts, images, workflows and shell (about half a minute the first time)"
+	@$(BIN)/python -m venv $(LINT_VENV)
+	@if $(LINT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lint.txt; \
+	then touch $@; fi
+
 .PHONY: setup
-setup: $(DEV) $(TOOLS) ## only the set-up that the others do by themselves
+setup: $(DEV) $(TOOLS) $(EVERY_TOOL) ## only the set-up that the others do by themselves
 
 # ---- use --------------------------------------------------------------------------------------------------------
 
@@ -69,7 +82,7 @@ demo: $(RUNTIME) $(TOOLS) ## a cluster on this machine, the demo in it, the cons
 # ---- checks -----------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: $(DEV) $(TOOLS) $(TABLES_VENV)/.done ## every test that needs no root and no cluster of yours
+test: $(DEV) $(TOOLS) $(EVERY_TOOL) $(TABLES_VENV)/.done ## every test that needs no root and no cluster of yours
 	@if [ -n "$(TEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(TEST_ARGS); fi; \
 	echo "test: the end-to-end tests wait more than they work, so the others run beside them; their report follows"; \
 	$(BIN)/python -m pytest --ignore=tests/e2e > $(VENV)/test.log 2>&1 & others=$$!; \
@@ -79,14 +92,14 @@ test: $(DEV) $(TOOLS) $(TABLES_VENV)/.done ## every test that needs no root and 
 	exit $$((end_to_end || rest))
 
 .PHONY: lint
-lint: $(DEV) $(TOOLS) ## ruff, mypy strict, import-linter, chart, workflow and shell linters
+lint: $(DEV) $(TOOLS) $(LINT_VENV)/.done ## ruff, mypy strict, import-linter, chart, image, workflow and shell linters
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	for chart in $(CHARTS); do $(HELM) lint --strict --quiet "$$chart"; done
-	$(BIN)/yamllint --strict .github .yamllint.yaml .pre-commit-config.yaml
-	bash -n .ci/run
+	$(BIN)/yamllint --strict .github .yamllint.yaml .pre-commit-config.yaml checks
+	$(BIN)/python -m checks
 
 .PHONY: check
 check: lint test ## lint, then test
@@ -117,7 +130,10 @@ lock: ## resolve requirements/*.txt anew (needs uv)
 	    -o requirements/$$extra.txt; \
 	done
 	@uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
-	@uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url requirements/tables.in -o requirements/tables.txt
+	@for alone in tables lint; do \
+	  uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+	    requirements/$$alone.in -o requirements/$$alone.txt; \
+	done
 
 .PHONY: clean
 clean: ## remove what these targets made

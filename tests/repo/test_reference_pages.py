@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 
 
-@pytest.mark.parametrize("page", ["commands.md", "keys.md"])
+@pytest.mark.parametrize("page", ["commands.md", "keys.md", "text-output.schema.json"])
 def test_generated_pages_are_current(page: str) -> None:
     program = f"import runpy; print(runpy.run_path('docs/generate.py')['PAGES'][{page!r}](), end='')"
     made = subprocess.run(

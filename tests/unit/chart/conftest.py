@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from checks.renderings import CHARTS, SERVICE_EVERYTHING
+
 REPOSITORY = Path(__file__).parents[3]
-CHARTS = REPOSITORY / "chart"
 
 Manifest = dict[str, Any]
 
@@ -89,18 +90,4 @@ def render(helm: str) -> Render:
 @pytest.fixture(scope="session")
 def everything_on() -> dict[str, object]:
     """Values of the service's chart that switch every optional part on."""
-    return {
-        "practice": True,
-        "serviceMonitor__enabled": True,
-        "serviceMonitor__labels": {"release": "prometheus"},
-        "tracing__endpoint": "http://jaeger.monitoring:4318",
-        "extraEnv": [{"name": "GREETING", "value": "yes"}],
-        "imagePullSecrets": [{"name": "registry"}],
-        "image__digest": "sha256:" + "0" * 64,
-        "podAnnotations": {"example.com/team": "a"},
-        "podLabels": {"team": "a"},
-        "nodeSelector": {"kubernetes.io/arch": "amd64"},
-        "tolerations": [{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],
-        "priorityClassName": "important",
-        "topologySpread__whenUnsatisfiable": "DoNotSchedule",
-    }
+    return {path.replace(".", "__"): value for path, value in SERVICE_EVERYTHING.items()}

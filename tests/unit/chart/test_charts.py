@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.chart.conftest import CHARTS, Manifest, Render
+from checks.renderings import CHARTS
+from tests.unit.chart.conftest import Manifest, Render, RenderError
 
 NAMES = ("service", "healerd")
 
@@ -55,7 +56,7 @@ def assert_described(values: Manifest, schema: Manifest, root: Manifest, path: s
     properties = schema.get("properties")
     if properties is None:
         return
-    assert set(values) == set(properties) - {"global", "ephemeral-storage"}, path
+    assert set(values) == set(properties) - {"global"}, path
     for key, value in values.items():
         if isinstance(value, dict) and value:
             assert_described(value, resolve(properties[key], root), root, f"{path}.{key}")
@@ -123,3 +124,20 @@ def test_the_oldest_kubernetes_is_1_30(helm: str, chart: str, version: str) -> N
     command = [helm, "template", "web", str(CHARTS / chart), "--kube-version", version]
     result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (result.returncode == 0) == (version != "1.29.9"), result.stderr
+
+
+def test_a_network_policy_lets_in_at_the_http_port_only(render: Render, chart: str) -> None:
+    assert "NetworkPolicy" not in render(chart).kinds()
+    rendered = render(chart, networkPolicy__enabled=True)
+    policy = rendered.of_kind("NetworkPolicy")["spec"]
+    assert policy["podSelector"]["matchLabels"] == rendered.of_kind("Deployment")["spec"]["selector"]["matchLabels"]
+    assert policy["policyTypes"] == ["Ingress"]
+    assert policy["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
+
+
+def test_a_network_policy_lets_in_only_whom_it_names(render: Render, chart: str) -> None:
+    peers = [{"namespaceSelector": {"matchLabels": {"team": "a"}}}, {"podSelector": {"matchLabels": {"app": "b"}}}]
+    policy = render(chart, networkPolicy__enabled=True, networkPolicy__from=peers).of_kind("NetworkPolicy")
+    assert [rule["from"] for rule in policy["spec"]["ingress"]] == [peers]
+    with pytest.raises(RenderError):
+        render(chart, networkPolicy__enabled=True, networkPolicy__from=[{}])

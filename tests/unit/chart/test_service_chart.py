@@ -168,7 +168,7 @@ def test_an_everything_on_release_renders(render: Render, everything_on: dict[st
     monitor = rendered.of_kind("ServiceMonitor")
     assert is_selected(monitor["spec"]["selector"]["matchLabels"], rendered.of_kind("Service")["metadata"]["labels"])
     assert {"app", "track"} <= set(monitor["spec"]["podTargetLabels"])
-    assert rendered.container()["image"] == "selfheal-service:1.0@sha256:" + "0" * 64
+    assert rendered.container()["image"] == "selfheal-service:1.1@sha256:" + "0" * 64
     assert rendered.environment()["GREETING"] == "yes"
 
 

@@ -1,0 +1,1 @@
+"""What `make lint` checks besides Python; a finding is mended or accepted in writing."""
