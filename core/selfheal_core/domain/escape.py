@@ -8,6 +8,7 @@ import re
 import unicodedata
 
 _TAB_WIDTH = 4
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e\n]")
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _MARKS = frozenset({"Mn", "Me", "Mc"})
 _MARKS_PER_CHARACTER = 2
@@ -89,6 +90,24 @@ def _shown(character: str) -> str:
 def _number(character: str) -> str:
     code = ord(character)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def json_printable(text: str) -> str:
+    r"""The same JSON with everything that a terminal would obey written as its number: ``\u202e``.
+
+    Args:
+        text: JSON; only inside its strings can there be characters that are not ASCII.
+    """
+    return text if text.isprintable() else _NOT_PLAIN.sub(_json_number, text)
+
+
+def _json_number(found: "re.Match[str]") -> str:
+    """Printable characters of other scripts stay; above U+FFFF JSON needs a pair."""
+    character = found[0]
+    if character.isprintable():
+        return character
+    encoded = character.encode("utf-16-be", "replace")
+    return "".join(f"\\u{encoded[at : at + 2].hex()}" for at in range(0, len(encoded), 2))
 
 
 def cells(text: str) -> int:

@@ -8,6 +8,7 @@ that contain the word, ``field:text`` matches a part, ``field=text`` the whole, 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from selfheal_core.domain.escape import printable
@@ -149,7 +150,10 @@ class Filter:
 
     def matches(self, row: Row, now: float) -> bool:
         """Whether a pod or an application satisfies every word."""
-        return all(term.matches(row, now) for term in self.terms)
+        for term in self.terms:  # noqa: SIM110 - half the time of all(): 50,000 rows are asked at each letter typed
+            if not term.matches(row, now):
+                return False
+        return True
 
     def __bool__(self) -> bool:
         return bool(self.terms)
@@ -166,10 +170,13 @@ def parse_filter(text: str) -> Filter:
 
 def fuzzy(needle: str, text: str) -> bool:
     """Whether the letters of ``needle`` occur in ``text`` in that order."""
-    if needle in text:
-        return True
-    letters = iter(text)
-    return all(letter in letters for letter in needle)
+    return needle in text or _in_that_order(needle).match(text) is not None
+
+
+@lru_cache(maxsize=64)
+def _in_that_order(needle: str) -> re.Pattern[str]:
+    """A pattern for the letters with anything between them; what may be between never backtracks."""
+    return re.compile("".join(f"[^{re.escape(letter)}]*{re.escape(letter)}" for letter in needle))
 
 
 def _parse_term(word: str) -> Term:

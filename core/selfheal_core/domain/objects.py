@@ -5,9 +5,14 @@ RFC 3339 strings that the API server sent; ``selfheal_core.domain.times`` reads 
 they are kept out of the garbage collector (``gc=False``).
 """
 
+from typing import Annotated
+
 import msgspec
 
 Uid = str
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""The API's own ranges; a number beyond them is no number of a Kubernetes object."""
 
 
 class Wire(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -31,7 +36,7 @@ class Metadata(Wire, frozen=True):
     namespace: str = ""
     uid: Uid = ""
     resource_version: str = ""
-    generation: int = 0
+    generation: Int64 = 0
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
     labels: dict[str, str] = {}
@@ -45,7 +50,7 @@ class ListMetadata(Wire, frozen=True):
 
     resource_version: str = ""
     continue_: str = msgspec.field(name="continue", default="")
-    remaining_item_count: int | None = None
+    remaining_item_count: Int64 | None = None
 
 
 class Condition(Wire, frozen=True):
@@ -89,8 +94,8 @@ class Waiting(Wire, frozen=True):
 class Terminated(Wire, frozen=True):
     """A container that ended."""
 
-    exit_code: int = 0
-    signal: int = 0
+    exit_code: Int32 = 0
+    signal: Int32 = 0
     reason: str = ""
     message: str = ""
     started_at: str | None = None
@@ -111,7 +116,7 @@ class ContainerStatus(Wire, frozen=True):
     name: str = ""
     ready: bool = False
     started: bool | None = None
-    restart_count: int = 0
+    restart_count: Int32 = 0
     image: str = ""
     state: ContainerState = ContainerState()
     last_state: ContainerState = ContainerState()
@@ -120,15 +125,15 @@ class ContainerStatus(Wire, frozen=True):
 class ResourceRequirements(Wire, frozen=True):
     """Requests and limits as Kubernetes quantities (``100m``, ``64Mi``)."""
 
-    requests: dict[str, str | int] = {}
-    limits: dict[str, str | int] = {}
+    requests: dict[str, str | Int64] = {}
+    limits: dict[str, str | Int64] = {}
 
 
 class ContainerPort(Wire, frozen=True):
     """A declared port."""
 
     name: str = ""
-    container_port: int = 0
+    container_port: Int32 = 0
 
 
 class Container(Wire, frozen=True):
@@ -178,7 +183,7 @@ class PodTemplate(Wire, frozen=True):
 class WorkloadSpec(Wire, frozen=True):
     """The shared parts of the specs of Deployment, ReplicaSet, StatefulSet and DaemonSet."""
 
-    replicas: int | None = None
+    replicas: Int32 | None = None
     paused: bool = False
     selector: LabelSelector = LabelSelector()
     template: PodTemplate = PodTemplate()
@@ -190,17 +195,17 @@ class WorkloadStatus(Wire, frozen=True):
     The four fields at the end are a DaemonSet's words for the same numbers.
     """
 
-    replicas: int = 0
-    updated_replicas: int = 0
-    ready_replicas: int = 0
-    available_replicas: int = 0
-    unavailable_replicas: int = 0
-    observed_generation: int = 0
+    replicas: Int32 = 0
+    updated_replicas: Int32 = 0
+    ready_replicas: Int32 = 0
+    available_replicas: Int32 = 0
+    unavailable_replicas: Int32 = 0
+    observed_generation: Int64 = 0
     conditions: tuple[Condition, ...] = ()
-    desired_number_scheduled: int | None = None
-    updated_number_scheduled: int = 0
-    number_ready: int = 0
-    number_available: int = 0
+    desired_number_scheduled: Int32 | None = None
+    updated_number_scheduled: Int32 = 0
+    number_ready: Int32 = 0
+    number_available: Int32 = 0
 
 
 class Workload(Wire, frozen=True):
@@ -225,14 +230,14 @@ class AutoscalerSpec(Wire, frozen=True):
     """Bounds and target of a HorizontalPodAutoscaler."""
 
     scale_target_ref: ObjectReference = ObjectReference()
-    min_replicas: int = 1
-    max_replicas: int = 0
+    min_replicas: Int32 = 1
+    max_replicas: Int32 = 0
 
 
 class MetricValue(Wire, frozen=True):
     """A current or target value of a metric."""
 
-    average_utilization: int | None = None
+    average_utilization: Int32 | None = None
 
 
 class ResourceMetric(Wire, frozen=True):
@@ -252,8 +257,8 @@ class AutoscalerMetric(Wire, frozen=True):
 class AutoscalerStatus(Wire, frozen=True):
     """Where the autoscaler stands; ``current_metrics`` is null until the first sync."""
 
-    current_replicas: int = 0
-    desired_replicas: int = 0
+    current_replicas: Int32 = 0
+    desired_replicas: Int32 = 0
     last_scale_time: str | None = None
     current_metrics: tuple[AutoscalerMetric, ...] | None = None
     conditions: tuple[Condition, ...] = ()
@@ -271,17 +276,17 @@ class DisruptionBudgetSpec(Wire, frozen=True):
     """What a PodDisruptionBudget covers."""
 
     selector: LabelSelector = LabelSelector()
-    min_available: int | str | None = None
-    max_unavailable: int | str | None = None
+    min_available: Int32 | str | None = None
+    max_unavailable: Int32 | str | None = None
 
 
 class DisruptionBudgetStatus(Wire, frozen=True):
     """How many disruptions a PodDisruptionBudget allows now."""
 
-    disruptions_allowed: int = 0
-    current_healthy: int = 0
-    desired_healthy: int = 0
-    expected_pods: int = 0
+    disruptions_allowed: Int32 = 0
+    current_healthy: Int32 = 0
+    desired_healthy: Int32 = 0
+    expected_pods: Int32 = 0
 
 
 class PodDisruptionBudget(Wire, frozen=True):
@@ -300,7 +305,7 @@ class Event(Wire, frozen=True):
     reason: str = ""
     message: str = ""
     type: str = ""
-    count: int | None = None
+    count: Int32 | None = None
     first_timestamp: str | None = None
     last_timestamp: str | None = None
     event_time: str | None = None

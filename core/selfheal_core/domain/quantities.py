@@ -28,14 +28,19 @@ _SCALE = {
 }
 
 
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)([numkMGTPE]?|[KMGTPE]i)")
+LARGEST = 2**63 - 1
+"""As in ``resource.Quantity``; the number of digits is bounded too, so that nobody has to write out a megabyte."""
+_QUANTITY = re.compile(r"([+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,3})?)([numkMGTPE]?|[KMGTPE]i)")
 
 
 def _parse(quantity: str | int) -> Decimal:
     match = _QUANTITY.fullmatch(str(quantity))
     if match is None or match[2] not in _SCALE:
         raise ValueError(f"'{quantity}' is no Kubernetes quantity (write 250m, 1.5 or 64Mi)")
-    return Decimal(match[1]) * _SCALE[match[2]]
+    value = Decimal(match[1]) * _SCALE[match[2]]
+    if abs(value) > LARGEST:
+        raise ValueError(f"'{quantity}' is more than a Kubernetes quantity can be")
+    return value
 
 
 @lru_cache(maxsize=16_384)

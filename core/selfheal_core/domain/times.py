@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 
+_YEARS = range(1970, 9_999)
+"""Years that can be told in any time zone. The API has no moments before its own; garbage has."""
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _SECONDS_OF = dict(_UNITS)
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
@@ -19,13 +21,15 @@ def parse_time(text: str | None) -> float | None:
         text: RFC 3339, e.g. ``2026-11-26T16:41:07Z``, with or without a fraction; None or "" where there is none.
 
     Returns:
-        Seconds since the epoch; None for no time and for text that is none.
+        Seconds since the epoch; None for no time, for text that is none, and for years that nothing can be from.
     """
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        return None
+    if moment.year not in _YEARS:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 

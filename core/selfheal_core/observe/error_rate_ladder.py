@@ -3,6 +3,7 @@
 Per application too: what Prometheus does not scrape is read from the pods.
 """
 
+import asyncio
 import random as random_module
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -83,10 +84,16 @@ class ErrorRateLadder:
         Raises:
             ApiError: Neither Prometheus nor any pod could be read.
         """
-        if self._clock() >= self._ask_at:
+        if self._ladder.on_top and not self._ladder.failures:
             await self._ask(pods)
-        rates = dict(self._last.rates) if self._ladder.on_top else {}
-        rates = {**await self._scrape(targets, pods, rates), **rates}
+            own = await self._scrape([target for target in targets if not self._is_told(target)], pods)
+        else:
+            # Nobody waits for a Prometheus that may not answer.
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._ask(pods))
+                scraping = group.create_task(self._scrape(targets, pods))
+            own = scraping.result()
+        rates = {**self._own_rates(own), **(self._last.rates if self._ladder.on_top else {})}
         self._history = {key: self._with_newest(key, rate) for key, rate in rates.items()}
         return {key: replace(rate, history=self._history[key]) for key, rate in rates.items()}
 
@@ -107,7 +114,9 @@ class ErrorRateLadder:
         await self._own.close()
 
     async def _ask(self, pods: Mapping[Uid, PodRow]) -> None:
-        """Ask Prometheus, and note what that means for the ladder."""
+        """Ask Prometheus if it is time, and note what that means for the ladder."""
+        if self._clock() < self._ask_at:
+            return
         try:
             prometheus = self._prometheus or await self._find()
         except ApiError:
@@ -146,22 +155,30 @@ class ErrorRateLadder:
         if prometheus is not None:
             await prometheus.close()
 
-    async def _scrape(
-        self, targets: Sequence[ScrapeTarget], pods: Mapping[Uid, PodRow], known: Mapping[AppKey, ErrorRate]
-    ) -> Mapping[AppKey, ErrorRate]:
-        """Read the pods of applications that Prometheus does not tell of; of all, once it begins to fail.
+    def _is_told(self, target: ScrapeTarget) -> bool:
+        """Whether its pods need not be read; once Prometheus begins to fail, all are, to be ready."""
+        return self._ladder.on_top is True and not self._ladder.failures and target.app in self._last.rates
 
-        Raises:
-            ApiError: Nothing could be read, and Prometheus says nothing either.
-        """
-        if not self._ladder.failures:
-            targets = [target for target in targets if target.app not in known]
+    async def _scrape(
+        self, targets: Sequence[ScrapeTarget], pods: Mapping[Uid, PodRow]
+    ) -> Mapping[AppKey, ErrorRate] | ApiError:
+        """Read pods, or tell why none could be."""
         try:
             return await self._own.measure(targets, pods)
-        except ApiError:
-            if self._ladder.on_top:
-                return {}
-            raise
+        except ApiError as error:
+            return error
+
+    def _own_rates(self, own: Mapping[AppKey, ErrorRate] | ApiError) -> Mapping[AppKey, ErrorRate]:
+        """What the pods say.
+
+        Raises:
+            ApiError: They could not be read, and Prometheus says nothing either.
+        """
+        if not isinstance(own, ApiError):
+            return own
+        if self._ladder.on_top:
+            return {}
+        raise own
 
     def _with_newest(self, key: AppKey, rate: ErrorRate) -> tuple[float | None, ...]:
         return (*self._history.get(key, ()), rate.ratio)[-HISTORY_POINTS:]

@@ -7,7 +7,7 @@ the pods concerned and the applications they belong to.
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from selfheal_core.domain.applications import Parts, application_key, build_application
+from selfheal_core.domain.applications import Parts, application_key, build_application, recount
 from selfheal_core.domain.controller_status import is_controller
 from selfheal_core.domain.diagnose import diagnose_pod
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey
@@ -22,7 +22,7 @@ from selfheal_core.domain.objects import (
 )
 from selfheal_core.domain.pod_rows import pod_row
 from selfheal_core.domain.snapshot import AppKey, Application, ErrorRate, OwnerKey, PodRow, Revision
-from selfheal_core.domain.tracks import RELEASE_ANNOTATION, RunningWorkload, track_name
+from selfheal_core.domain.tracks import RELEASE_ANNOTATION, RunningWorkload, old_replicas, track_name
 from selfheal_core.observe.attachments import Autoscalers, Budgets, Events, Releases
 from selfheal_core.observe.groups import Groups
 from selfheal_core.observe.owners import Owners, controller_of
@@ -56,6 +56,7 @@ class Join:
         self._dirty_pods: dict[Uid, None] = {}
         self._dirty_usage: dict[Uid, None] = {}
         self._dirty_apps: dict[AppKey, None] = {}
+        self._dirty_counts: dict[AppKey, None] = {}
         self._rechecks: list[tuple[float, Uid]] = []
         self._recheck_at: dict[Uid, float] = {}
 
@@ -206,8 +207,12 @@ class Join:
             changed |= self._rebuild_row(uid, now)
         changed |= self._apply_usage()
         apps, self._dirty_apps = self._dirty_apps, {}
+        counts, self._dirty_counts = self._dirty_counts, {}
         for key in apps:
             changed |= self._rebuild_application(key, now)
+        for key in counts:
+            if key not in apps:
+                changed |= self._recount_application(key, now)
         return changed
 
     # -- how ------------------------------------------------------------------------------------------------------
@@ -234,8 +239,11 @@ class Join:
         self.rows[uid] = row
         if before is not None and before.app != row.app:
             self._leave(before.app, uid)
-        self._pods_by_app.add(row.app, uid)
-        self._dirty_apps[row.app] = None
+        if before is not None and before.app == row.app and before.labels == row.labels:
+            self._dirty_counts[row.app] = None
+        else:
+            self._pods_by_app.add(row.app, uid)
+            self._dirty_apps[row.app] = None
         return True
 
     def _row(self, pod: Pod, before: PodRow | None, now: float) -> PodRow:
@@ -280,6 +288,18 @@ class Join:
         self._apps_by_namespace.add(key.namespace, key)
         application = build_application(self._parts(key), before, now)
         if application == before:
+            return False
+        self.applications[key] = application
+        return True
+
+    def _recount_application(self, key: AppKey, now: float) -> bool:
+        """The pods of an application changed, but which they are and everything else did not."""
+        before = self.applications[key]
+        rows = [self.rows[uid] for uid in before.pods]
+        workloads = self._workloads_by_app.of(key)
+        old = sum(old_replicas(running) for uid in workloads if (running := self.owners.running(uid)) is not None)
+        application = recount(before, rows, old=old, pods_known=self._pods_known, now=now)
+        if application is before:
             return False
         self.applications[key] = application
         return True

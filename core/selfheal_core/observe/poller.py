@@ -6,7 +6,8 @@ import random as random_module
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from selfheal_core.cluster.kubernetes.api_errors import Forbidden, NotFound
+from selfheal_core.cluster.kubernetes.api_errors import Forbidden, NotFound, Unauthorized
+from selfheal_core.cluster.kubernetes.source_state import reason_of
 from selfheal_core.domain.snapshot import Source, SourceCondition
 from selfheal_core.errors import SelfhealError
 from selfheal_core.observe.sources import Standing
@@ -86,6 +87,9 @@ class Poller:
             self._failed("forbidden", error.what)
         except NotFound as error:
             self._failed("absent", self._absent or error.what)
+        except Unauthorized as error:
+            self._failed("lost", reason_of(error))
+            self._failures = 1  # asked as often as ever: the next answer may be the first one with new credentials
         except SelfhealError as error:
             self._failed("lost", error.what)
         except Exception as error:  # noqa: BLE001 - the top of a loop: a bad answer must not end the polling

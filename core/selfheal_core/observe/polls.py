@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.paths import path
+from selfheal_core.cluster.kubernetes.watch_wire import Decoder
 from selfheal_core.domain.controller_status import CONTROLLER_SELECTOR
 from selfheal_core.domain.objects import PodMetrics, Uid, Wire, Workload
 from selfheal_core.observe import sources
@@ -22,18 +23,15 @@ SCRAPE_ROUND_DEADLINE_SECONDS = 60.0
 NO_METRICS = "the cluster serves no metrics.k8s.io: install metrics-server to see CPU and memory"
 
 
+_METRICS = Decoder(PodMetrics)
+
+
 @dataclass(frozen=True, slots=True)
 class Intervals:
     """Seconds between two rounds."""
 
     metrics_seconds: float = 15.0
     scrape_seconds: float = 15.0
-
-
-class PodMetricsList(Wire, frozen=True):
-    """A list of PodMetrics."""
-
-    items: tuple[PodMetrics, ...] = ()
 
 
 class WorkloadList(Wire, frozen=True):
@@ -121,8 +119,8 @@ class Polls:
         used: dict[Uid, tuple[int, int]] = {}
         for namespace in self._namespaces or ("",):
             where = path("metrics.k8s.io/v1beta1", "pods", namespace=namespace)
-            found = await self._client.get(where, PodMetricsList, deadline_seconds=DEADLINE_SECONDS)
-            for metrics in found.items:
+            body = await self._client.get_bytes(where, deadline_seconds=DEADLINE_SECONDS)
+            for metrics in _METRICS.page(body).items:
                 uid = uids.get((metrics.metadata.namespace, metrics.metadata.name))
                 figures = measured(metrics)
                 if uid is not None and figures is not None:

@@ -13,9 +13,11 @@ from selfheal_core.domain.known_good import (
     ReleaseKey,
     SoakResult,
     config_map_body,
+    decode_records,
     joined,
     observe_soak,
 )
+from selfheal_core.domain.objects import ConfigMap
 from selfheal_core.domain.rollback import choose_target
 from selfheal_core.domain.snapshot import Application, PodRow, Snapshot
 from tests.unit.domain.builders import APP, NOW, deployment, picture, revision, row
@@ -99,3 +101,16 @@ def test_the_sentence_of_a_revision_without_a_date_names_none() -> None:
     (target,) = choose_target([revision(6, deployed_at=None, image="app:1")], 7, NOW)
 
     assert target.sentence == "revision 6, app:1: never observed healthy"
+
+
+def test_an_entry_that_cannot_be_read_hides_no_other() -> None:
+    data = {"notes": "not a record", "6": '{"revision":6,"good":true}', "9": '{"revision":7,"good":true}'}
+
+    assert decode_records(ConfigMap(data=data)) == {6: KnownGood(6, True)}
+
+
+def test_a_track_without_a_release_hides_no_other() -> None:
+    both = application(*READY)
+    unreleased = replace(both.tracks[0], name="canary", release="")
+
+    assert list(look(picture(*READY, applications=(replace(both, tracks=(unreleased, *both.tracks)),))).soaks) == [KEY]

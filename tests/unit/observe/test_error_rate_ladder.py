@@ -1,5 +1,6 @@
 """From Prometheus to our own scrape and back, with a word on where figures come from."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -45,9 +46,12 @@ class ScriptedPrometheus:
         self.queries: list[str] = []
         self.closed = 0
         self.warnings = ""
+        self.held: asyncio.Event | None = None
 
     async def get(self, path: str, params: Mapping[str, str], deadline_seconds: float) -> RawAnswer:
         self.queries.append(params["query"])
+        if self.held is not None:
+            await self.held.wait()
         if self.failure:
             raise PrometheusError(self.failure, trouble="unreachable")
         now = self.clock() - 3_600
@@ -125,11 +129,12 @@ def stand() -> Stand:
     return Stand()
 
 
-async def test_prometheus_is_asked_first_and_pods_only_for_what_it_does_not_scrape(stand: Stand) -> None:
+async def test_pods_are_read_only_for_what_prometheus_does_not_scrape(stand: Stand) -> None:
+    await stand.round()
     rates = await stand.round()
     assert (rates[APP].origin, rates[APP].ratio) == ("Prometheus", 0.25)
     assert (rates[OTHER].origin, rates[OTHER].ratio) == ("own scrape", 0.5)
-    assert stand.own.read == [{OTHER}]
+    assert stand.own.read[-1] == {OTHER}
     assert stand.words() == "Prometheus, 2s"
 
 
@@ -198,6 +203,21 @@ async def test_a_lost_prometheus_is_asked_less_and_less_often_and_looked_for_ane
     assert 5 <= len(stand.prometheus.queries) <= 10
     assert stand.looked == len(stand.prometheus.queries)
     assert stand.prometheus.closed == stand.looked
+
+
+async def test_nobody_waits_for_a_prometheus_that_may_not_answer(stand: Stand) -> None:
+    await stand.round()
+    stand.prometheus.failure = "late"
+    await stand.rounds(2)
+    stand.prometheus.held = asyncio.Event()
+    stand.clock.now += 60
+    round_under_way = asyncio.create_task(stand.ladder.measure(TARGETS, ROWS))
+    async with asyncio.timeout(5):
+        while len(stand.own.read) < 4:
+            await asyncio.sleep(0.001)
+    assert not round_under_way.done()
+    stand.prometheus.held.set()
+    assert (await round_under_way)[APP].origin == "own scrape"
 
 
 async def test_without_a_prometheus_it_is_looked_for_seldom(stand: Stand) -> None:

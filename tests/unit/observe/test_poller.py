@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from selfheal_core.cluster.kubernetes.api_errors import Forbidden, NotFound, Unreachable
+from selfheal_core.cluster.kubernetes.api_errors import Forbidden, NotFound, Unauthorized, Unreachable
 from selfheal_core.observe.poller import Poller
 from selfheal_core.observe.sources import combined
 from tests.unit.domain.builders import NOW, live
@@ -131,3 +131,15 @@ def test_several_streams_of_one_name_are_as_bad_as_the_worst_and_as_old_as_the_o
     assert combined([good, bad]).fresh_at == NOW - 50
     both = combined([good, lost])
     assert (both.condition, both.fresh_at) == ("connecting", None)
+
+
+async def test_refused_credentials_are_tried_again_at_the_usual_pace() -> None:
+    subject = Subject(Unauthorized("401"), interval_seconds=15.0)
+    async with running(subject.poller):
+        await after(subject)
+        for rounds in (2, 3):
+            subject.poller.wake()
+            await after(subject, rounds)
+        assert subject.poller.source.reason.startswith("credentials refused (401)")
+        assert subject.poller.source.retry_at is not None
+        assert subject.poller.source.retry_at - subject.now <= 16.0

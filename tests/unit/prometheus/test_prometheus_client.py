@@ -95,6 +95,15 @@ async def test_a_late_answer_is_none_and_says_so_without_the_query(server: Fault
     assert raised.value.trouble == "unreachable"
 
 
+async def test_a_late_answer_through_the_api_server_names_the_prometheus(
+    server: FaultServer, client: KubernetesClient
+) -> None:
+    server.script("GET", PROXY, behaviours.freeze())
+    prometheus = Prometheus(ServiceTransport(client, SERVICE), deadline_seconds=0.2)
+    with pytest.raises(PrometheusError, match=r"^no answer from monitoring/prometheus:9090 through the API server: "):
+        await prometheus.query(QUERY)
+
+
 async def test_an_answer_that_is_too_long_is_refused(server: FaultServer) -> None:
     server.script("GET", "/api/v1/query", behaviours.body(b" " * (BODY_LIMIT_BYTES + 1)))
     prometheus = Prometheus(UrlTransport(UrlAddress(server.url)))

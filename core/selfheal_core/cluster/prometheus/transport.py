@@ -105,7 +105,10 @@ class ServiceTransport:
         if isinstance(error, NotFound):
             return PrometheusError(f"{self.where} is not there, or is no Prometheus (404)", trouble="absent")
         if isinstance(error, Unreachable):
-            return PrometheusError(error.what, error.next_step, trouble="unreachable")
+            cause = error.what.partition(": ")[2] or error.what
+            return PrometheusError(
+                f"no answer from {self.where} through the API server: {cause}", error.next_step, trouble="unreachable"
+            )
         reason = error.message or f"the API server answered {error.status}"
         return PrometheusError(f"no answer from {self.where}: {reason}", trouble="unreachable")
 

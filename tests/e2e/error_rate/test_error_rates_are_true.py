@@ -1,0 +1,141 @@
+"""Error rates against what the client counted itself, by a real Prometheus and by our own scrape.
+
+The service draws which requests fail; what counts is what the client saw, at least a thousand times each.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from selfheal_cli import words
+from selfheal_core.cluster.kubernetes.client import KubernetesClient
+from selfheal_core.cluster.kubernetes.configuration import connect
+from selfheal_core.cluster.prometheus.client import Prometheus
+from selfheal_core.cluster.prometheus.discovery import discover
+from selfheal_core.cluster.prometheus.transport import transport_to
+from selfheal_core.domain import queries
+from selfheal_core.domain.snapshot import AppKey, ErrorRate
+from selfheal_core.observe.prometheus_rates import PrometheusRates
+from tests.e2e.error_rate.conftest import (
+    IDLE,
+    NAMESPACE,
+    RATIOS,
+    REQUESTS,
+    REQUESTS_PER_SECOND,
+    Measured,
+    rate_of,
+    scraped,
+)
+from tests.e2e.sandbox_process import SandboxProcess, until
+
+T = TypeVar("T")
+TOLERANCE = 0.02
+"""Two points."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+
+
+def rates(measured: Measured, app: str) -> dict[str, ErrorRate]:
+    return {"Prometheus": rate_of(measured.prometheus, app), "own scrape": rate_of(measured.own, app)}
+
+
+@pytest.mark.parametrize("app", RATIOS)
+def test_both_sources_agree_with_the_client(measured: Measured, app: str) -> None:
+    assert measured.clients[app].sent >= REQUESTS
+    assert measured.client_ratio(app) == pytest.approx(RATIOS[app], abs=TOLERANCE), "the fault was not injected"
+    for origin, rate in rates(measured, app).items():
+        assert rate.origin == origin
+        assert rate.ratio == pytest.approx(measured.client_ratio(app), abs=TOLERANCE), origin
+
+
+@pytest.mark.parametrize("app", RATIOS)
+def test_both_sources_tell_traffic_and_latency(measured: Measured, app: str) -> None:
+    for origin, rate in rates(measured, app).items():
+        assert rate.requests_per_second is not None
+        assert 0 < rate.requests_per_second < 2 * REQUESTS_PER_SECOND, origin
+        assert rate.p95_seconds is not None
+        assert 0 < rate.p95_seconds < 10, origin
+
+
+def test_no_requests_read_no_data_although_probes_come_all_the_time(measured: Measured) -> None:
+    for rate in rates(measured, IDLE).values():
+        assert rate.ratio is None
+        assert words.error_ratio(rate) == "no data"
+
+
+def test_the_source_says_where_figures_come_from(measured: Measured) -> None:
+    prometheus, own = measured.prometheus.sources["errors"], measured.own.sources["errors"]
+    assert (prometheus.origin, prometheus.origin_note) == ("Prometheus", "")
+    assert (own.origin, own.origin_note) == ("own scrape", "")
+    assert words.source_origin(prometheus, prometheus.fresh_at or 0.0) == "Prometheus, 0s"
+
+
+HOSTILE = [
+    'a"} or vector(1) #',
+    "back\\slash\\",
+    "new\nline",
+    "\x1b]52;c;aGk=\x07",
+    "\u202ebidi",
+    "\ud800",
+    "\x00",
+    ".*",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_a_query(shop: SandboxProcess, name: str) -> None:
+    async def ask(prometheus: Prometheus) -> int:
+        figures = await prometheus.query(queries.application_figures([name], 60))
+        ratio = await prometheus.query(queries.error_ratio(name, name, 60))
+        return len(figures.samples) + len(ratio.samples)
+
+    assert asyncio.run(asking(shop, ask)) == 0
+
+
+def test_the_last_quarter_of_an_hour_of_an_application(shop: SandboxProcess, measured: Measured) -> None:
+    async def ask(prometheus: Prometheus) -> tuple[tuple[float, float], ...]:
+        return await PrometheusRates(prometheus, (), time.time).trend(AppKey(NAMESPACE, "half"))
+
+    points = asyncio.run(asking(shop, ask))
+    assert points[-1][0] == 0.0
+    assert all(-900 <= before <= 0 for before, _ in points)
+    assert any(ratio == pytest.approx(0.5, abs=0.1) for _, ratio in points)
+
+
+async def asking(shop: SandboxProcess, ask: Callable[[Prometheus], Awaitable[T]]) -> T:
+    """Ask the sandbox's Prometheus, through the API server."""
+    connection = await connect(kubeconfig=shop.kubeconfig, context=None, environ=shop.environment)
+    client = KubernetesClient(connection, user_agent="tests/1")
+    try:
+        found = await discover(client)
+        assert found is not None
+        return await ask(Prometheus(transport_to(found, client)))
+    finally:
+        await connection.close()
+
+
+def test_a_prometheus_that_was_killed_is_started_again(shop: SandboxProcess, measured: Measured) -> None:
+    data = shop.folder / "prometheus" / "data"
+    before = children(shop.pid, "prometheus")
+    assert len(before) == 1
+    os.kill(before[0], signal.SIGKILL)
+    until(lambda: (now := children(shop.pid, "prometheus")) and now != before, 20, "a new Prometheus")
+    until(lambda: scraped(shop) == len(RATIOS) + 1, 30, "it scrapes again")
+    assert data.is_dir()
+
+
+def test_whom_it_scrapes_are_the_pods_that_run(shop: SandboxProcess, measured: Measured) -> None:
+    shop.kubectl("scale", f"deployment/{IDLE}", "--replicas=0", "-n", NAMESPACE)
+    until(lambda: scraped(shop) == len(RATIOS), 30, "the pod that ended is no target any more")
+
+
+def children(parent: int, name: str) -> list[int]:
+    """Process ids of children with this program name."""
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in found if Path(f"/proc/{pid}/comm").read_text().strip() == name]
