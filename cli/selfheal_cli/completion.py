@@ -82,12 +82,12 @@ def _beginning_with(incomplete: str, names: Iterable[str]) -> list[str]:
 
 def _answer(ctx: click.Context, incomplete: str, kind: "Kind") -> list[str]:
     """Ask the cluster that the line names."""
+    from selfheal_cli.completion_names import ask
+
     limit = threading.Timer(LIMIT_SECONDS, os._exit, (0,))
     limit.daemon = True
     limit.start()
     try:
-        from selfheal_cli.completion_names import ask
-
         place = _file(ctx), ctx.params.get("context"), ctx.params.get("namespace")
         return _beginning_with(incomplete, ask(kind, *place, ANSWER_SECONDS))
     finally:

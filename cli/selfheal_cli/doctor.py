@@ -14,7 +14,7 @@ from selfheal_cli.finding import COLOURS, Finding
 from selfheal_cli.session import SANDBOX_CONTEXT
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import Connection, connect
-from selfheal_core.domain.escape import printable
+from selfheal_core.domain.escape import json_printable, printable
 from selfheal_core.errors import ClusterUnreachable, SelfhealError
 from selfheal_core.ops.registry import built_verbs
 
@@ -69,7 +69,8 @@ def show(finding: Finding) -> None:
 def as_document(findings: Sequence[Finding]) -> str:
     """All findings as JSON; ``ok`` tells whether nothing is broken."""
     listed = [{camel(name): value for name, value in asdict(finding).items()} for finding in findings]
-    return json.dumps({"ok": all(one.verdict != "broken" for one in findings), "findings": listed}, indent=2)
+    document = {"ok": all(one.verdict != "broken" for one in findings), "findings": listed}
+    return json_printable(json.dumps(document, indent=2))
 
 
 async def _examine(

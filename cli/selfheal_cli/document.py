@@ -4,7 +4,6 @@ Fields are those of the Snapshot in camelCase; moments (``..._at``, ``since``) a
 beside the important ones. `document_schema` writes the JSON Schema from the same types by the same rules.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -13,13 +12,13 @@ import msgspec
 
 from selfheal_cli.changes import ApplicationChanged, ApplicationGone, Change, SourceChanged
 from selfheal_cli.words import in_order
+from selfheal_core.domain.escape import json_printable
 from selfheal_core.domain.snapshot import Application, PodRow, Snapshot, Source
 from selfheal_core.domain.times import rfc3339
 
 FORMAT_VERSION = 1
 """Grows when a field goes or means something else; new fields may come without."""
 NOT_CURRENT = ("stale", "lost", "forbidden")
-_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e\n]")
 
 
 def snapshot_document(snapshot: Snapshot, now: float) -> dict[str, Any]:
@@ -80,17 +79,7 @@ def encode(document: Mapping[str, Any], *, indent: bool) -> str:
         indent: On several lines; else on one.
     """
     encoded = msgspec.json.encode(document)
-    text = (msgspec.json.format(encoded) if indent else encoded).decode()
-    return text if text.isprintable() else _NOT_PRINTABLE.sub(_as_number, text)
-
-
-def _as_number(match: re.Match[str]) -> str:
-    r"""``\u202e``; printable characters of other scripts stay. Above U+FFFF JSON needs a pair."""
-    character = match[0]
-    if character.isprintable():
-        return character
-    encoded = character.encode("utf-16-be")
-    return "".join(f"\\u{encoded[at : at + 2].hex()}" for at in range(0, len(encoded), 2))
+    return json_printable((msgspec.json.format(encoded) if indent else encoded).decode())
 
 
 def _age(at: float | None, now: float) -> float | None:

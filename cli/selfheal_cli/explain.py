@@ -1,4 +1,4 @@
-"""`selfheal explain POD|APPLICATION`: what healerd would decide now, gate by gate, what it did, and the next step."""
+"""`selfheal explain POD|APPLICATION`: its state, its last words, what healerd decides and did, and the next step."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,7 @@ import yaml
 
 from selfheal_cli import words
 from selfheal_cli.explaining import NOTHING_DONE, Explanation, Sign, explain_application, explain_pod
+from selfheal_cli.last_words import last_words, troubled_pod
 from selfheal_cli.next_step import NextStep
 from selfheal_cli.session import Session, first_data, open_session
 from selfheal_cli.settings import Settings
@@ -18,10 +19,12 @@ from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.domain.controller_status import CONTROLLER_SELECTOR
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.heal import HealPolicy
-from selfheal_core.domain.snapshot import AppKey, PodRow, Snapshot
+from selfheal_core.domain.snapshot import AppKey, PodRow
 from selfheal_core.errors import BadUsage
 
 LABEL_WIDTH = 9
+EVIDENCE_LIMIT = 300
+"""Characters shown of what a container said before it ended."""
 SIGNS: Mapping[Sign, str] = {"open": "yes", "closed": "NO", "unknown": "?"}
 POLICY_FILE = "config.yaml"
 DEFAULT_POLICY = "healerd's own settings can't be read, so these are its default limits"
@@ -59,13 +62,13 @@ async def _explain(name: str, settings: Settings) -> None:
     ) as session:
         await first_data(session)
         policy, known = await observed_policy(session.client)
-        for line in lines(session, name, policy):
+        for line in await lines(session, name, policy):
             click.echo(line)
         if not known:
             click.echo(f"{'limits':<{LABEL_WIDTH}} {DEFAULT_POLICY}")
 
 
-def lines(session: Session, name: str, policy: HealPolicy) -> list[str]:
+async def lines(session: Session, name: str, policy: HealPolicy) -> list[str]:
     """The explanation of what a name means, line by line.
 
     Raises:
@@ -77,23 +80,28 @@ def lines(session: Session, name: str, policy: HealPolicy) -> list[str]:
     app = snapshot.applications.get(AppKey(namespace, name))
     if name in pods:
         row = pods[name]
-        return list(explanation_lines(explain_pod(row, snapshot, policy, now), _place(row), now))
+        said = await _last_words(session, row if row.restarts and row.severity != "ok" else None)
+        return list(explanation_lines(explain_pod(row, snapshot, policy, now, said), _place(row), now))
     if app is None:
         check_pods_known(snapshot)
         known = [*(key.name for key in snapshot.applications if key.namespace == namespace), *pods]
         raise BadUsage(f"no pod or application '{name}' in namespace '{namespace}'", name_hint(name, known))
-    worst = _worst(snapshot, app.pods)
-    place = {"name": name, "namespace": namespace, "pod": worst.name if worst is not None else "POD"}
-    return list(explanation_lines(explain_application(app, snapshot, policy, now), place, now))
+    rows = [snapshot.pods[uid] for uid in app.pods if uid in snapshot.pods]
+    troubled = troubled_pod(rows) if app.severity != "ok" else None
+    shown = troubled or max(rows, key=lambda row: (row.restarts, row.name), default=None)
+    place = {"name": name, "namespace": namespace, "pod": shown.name if shown is not None else "POD"}
+    said = await _last_words(session, troubled)
+    return list(explanation_lines(explain_application(app, snapshot, policy, now, said), place, now))
 
 
 def _place(row: PodRow) -> dict[str, str]:
     return {"name": row.app.name, "namespace": row.namespace, "pod": row.name}
 
 
-def _worst(snapshot: Snapshot, uids: tuple[str, ...]) -> PodRow | None:
-    rows = [snapshot.pods[uid] for uid in uids if uid in snapshot.pods]
-    return max(rows, key=lambda row: (row.restarts, row.name), default=None)
+async def _last_words(session: Session, row: PodRow | None) -> str:
+    if row is None:
+        return ""
+    return await last_words(session.client, row.namespace, row.name, row.worst_container)
 
 
 def explanation_lines(about: Explanation, place: Mapping[str, str], now: float) -> Iterator[str]:
@@ -104,13 +112,16 @@ def explanation_lines(about: Explanation, place: Mapping[str, str], now: float) 
         place: ``name`` of the application, ``namespace`` and ``pod``, for the command that is the next step.
         now: Seconds since the epoch.
     """
-    yield f"{'now':<{LABEL_WIDTH}} {printable(about.decision)}"
+    yield f"{'state':<{LABEL_WIDTH}} {printable(about.state)}"
+    if about.says:
+        yield f"{'it says':<{LABEL_WIDTH}} “{printable(about.says, limit=EVIDENCE_LIMIT)}”"
+    yield f"{'decides':<{LABEL_WIDTH}} {printable(about.decision)}"
     for gate in about.gates:
         reason = f": {printable(gate.reason)}" if gate.reason else ""
         yield f"{'':<{LABEL_WIDTH}} {SIGNS[gate.sign]:<4} {gate.question}{reason}"
     for deed in about.deeds:
         when = f"{words.moment(deed.at)} ({words.age(deed.at, now)} ago)"
-        yield f"{'did':<{LABEL_WIDTH}} {when} {printable(deed.verb)}: {printable(deed.sentence)}"
+        yield f"{'did':<{LABEL_WIDTH}} {when}: {printable(deed.sentence)}"
     if not about.deeds:
         yield f"{'did':<{LABEL_WIDTH}} {NOTHING_DONE}"
     if about.change:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selfheal_cli import words
-from selfheal_cli.next_step import NextStep, next_step, release_change
+from selfheal_cli.next_step import NextStep, next_step, release_change, restarted_lately
 from selfheal_core.domain.controller_status import by_controller, event_time
+from selfheal_core.domain.escape import printable
 from selfheal_core.domain.heal import Gate, GateAnswer, HealMemory, HealPolicy, examine, is_triggered
 from selfheal_core.domain.objects import Event
-from selfheal_core.domain.snapshot import Application, ControllerStatus, PodRow, Snapshot
+from selfheal_core.domain.snapshot import Application, AppState, ControllerStatus, PodRow, PodState, Snapshot
+from selfheal_core.domain.words import counted
 
 GATE_QUESTIONS: Mapping[Gate, str] = {
     "watch": "data is fresh",
@@ -37,6 +39,10 @@ EVENT_WORDS: Mapping[str, str] = {
     "SelfhealDryRun": "would have evicted",
     "SelfhealFailed": "could not evict",
 }
+PROBED: frozenset[AppState | PodState] = frozenset({"unready", "degraded", "down"})
+"""States for which the last thing that a probe said is evidence; the others' reasons quote it already."""
+PROBE_SLACK_SECONDS = 60.0
+"""A pod becomes unready after several probes failed; the event of the first one is that much older."""
 NOTHING_DONE = "nothing in the last hour, which is as long as a cluster keeps Events by default"
 Sign = Literal["open", "closed", "unknown"]
 
@@ -70,6 +76,8 @@ class Explanation:
     """Everything that there is to say about one pod or application.
 
     Attributes:
+        state: What is broken, since when and why, as one or two sentences.
+        says: What it says itself: the last line before its last end, or what a failed probe got; "" if not known.
         decision: What healerd would decide now, and why, as a sentence.
         gates: In healerd's order; empty for an application without a triggered pod.
         deeds: Newest first.
@@ -78,6 +86,8 @@ class Explanation:
     """
 
     name: str
+    state: str
+    says: str
     decision: str
     gates: tuple[GateWords, ...]
     deeds: tuple[Deed, ...]
@@ -85,7 +95,7 @@ class Explanation:
     step: NextStep
 
 
-def explain_pod(row: PodRow, snapshot: Snapshot, policy: HealPolicy, now: float) -> Explanation:
+def explain_pod(row: PodRow, snapshot: Snapshot, policy: HealPolicy, now: float, last_words: str = "") -> Explanation:
     """Explain one pod.
 
     Args:
@@ -93,12 +103,15 @@ def explain_pod(row: PodRow, snapshot: Snapshot, policy: HealPolicy, now: float)
         snapshot: The picture that it is in.
         policy: healerd's own where it could be read, else the default one.
         now: Seconds since the epoch.
+        last_words: Last line of the log of the run before; "" if not known.
     """
     app = snapshot.applications.get(row.app)
     answers = examine(row, snapshot, HealMemory(), policy, now)
     events = [event for event in app.events if event.involved_object.uid == row.uid] if app is not None else []
     return Explanation(
         name=f"pod {row.name}",
+        state="".join(state_words(row, now)),
+        says=last_words or (probe_words(events, row.since) if row.state in PROBED else ""),
         decision=decision_sentence(row, answers, policy, snapshot.controller),
         gates=tuple(gate_words(answer) for answer in answers),
         deeds=deeds(events),
@@ -107,7 +120,9 @@ def explain_pod(row: PodRow, snapshot: Snapshot, policy: HealPolicy, now: float)
     )
 
 
-def explain_application(app: Application, snapshot: Snapshot, policy: HealPolicy, now: float) -> Explanation:
+def explain_application(
+    app: Application, snapshot: Snapshot, policy: HealPolicy, now: float, last_words: str = ""
+) -> Explanation:
     """Explain an application: the gates are those of the pod that restarted most often."""
     rows = [snapshot.pods[uid] for uid in app.pods if uid in snapshot.pods]
     worst = max(rows, key=lambda row: (row.worst_container_restarts, row.name), default=None)
@@ -115,12 +130,44 @@ def explain_application(app: Application, snapshot: Snapshot, policy: HealPolicy
     triggered = worst is not None and is_triggered(worst, policy)
     return Explanation(
         name=f"application {app.key.name}",
+        state="".join(state_words(app, now)),
+        says=last_words or application_probe_words(app),
         decision=about.decision if about is not None else "It has no pods, so there is nothing to remove.",
         gates=about.gates if about is not None and triggered else (),
         deeds=deeds(app.events),
         change=change_sentence(app, now),
         step=next_step(app, now),
     )
+
+
+def state_words(about: Application | PodRow, now: float) -> tuple[str, str]:
+    """``Crash loop since 12:03 (4m).`` and `` Container app exits 1.``; of what is well, the word and the rest."""
+    since = f" since {words.clock(about.since)} ({words.length(now - about.since)})" if about.since else ""
+    if isinstance(about, Application) and about.severity == "ok":
+        return about.state.capitalize(), f"{since}.{_restarted(about, now)}"
+    reason = f" {printable(words.sentence(about.reason))}" if about.reason else ""
+    return f"{about.state.capitalize()}{since}.", reason
+
+
+def _restarted(app: Application, now: float) -> str:
+    """Restarts that are over: the word healthy alone would hide them."""
+    if app.last_restart_at is None or not restarted_lately(app, now):
+        return ""
+    return f" {counted(app.restarts, 'restart')}, the last one {words.age(app.last_restart_at, now)} ago."
+
+
+def application_probe_words(app: Application) -> str:
+    """What the newest failed probe of an application got, where that is evidence."""
+    return probe_words(app.events, app.since) if app.state in PROBED and app.severity != "info" else ""
+
+
+def probe_words(events: Iterable[Event], since: float | None) -> str:
+    """What the newest failed probe said, "" if none failed since then."""
+    failed = [event for event in events if event.reason == "Unhealthy"]
+    newest = max(failed, key=event_time, default=None)
+    if newest is None or event_time(newest) < (since or 0.0) - PROBE_SLACK_SECONDS:
+        return ""
+    return newest.message
 
 
 def decision_sentence(
@@ -151,11 +198,12 @@ def gate_words(answer: GateAnswer) -> GateWords:
 
 
 def deeds(events: Iterable[Event]) -> tuple[Deed, ...]:
-    """What healerd wrote about it, newest first."""
-    return tuple(
+    """What healerd wrote about it, newest first; what it wrote about a pod and about its owner counts once."""
+    written = (
         Deed(event_time(event), EVENT_WORDS.get(event.reason, event.reason), words.sentence(event.message))
         for event in healer_events(events)
     )
+    return tuple(dict.fromkeys(written))
 
 
 def healer_events(events: Iterable[Event]) -> list[Event]:

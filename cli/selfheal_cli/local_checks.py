@@ -76,10 +76,9 @@ async def kubectl(server_version: str, environ: Mapping[str, str] = os.environ) 
         return Finding("missing", "kubectl", f"{path} does not tell its version", NO_KUBECTL)
     skew = _minor(version) - _minor(server_version) if _minor(version) and _minor(server_version) else 0
     if abs(skew) > SUPPORTED_SKEW:
-        text = (
-            f"{version} ({path}) is {abs(skew)} minor versions {'newer' if skew > 0 else 'older'} than the API server"
-        )
-        return Finding("warning", "kubectl", f"{text}; 1 is supported", f"install kubectl {server_version}")
+        apart = f"{abs(skew)} minor versions {'newer' if skew > 0 else 'older'} than the API server; one is supported"
+        wanted = f"install kubectl {server_version.partition('+')[0]}"
+        return Finding("warning", "kubectl", f"{version} ({path}) is {apart}", wanted)
     return Finding("ok", "kubectl", f"{version} ({path})")
 
 

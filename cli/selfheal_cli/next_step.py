@@ -78,6 +78,8 @@ def next_step(app: Application, now: float) -> NextStep:
         return NextStep("", "nothing to do while it is meant to be off; kubectl scale starts it")
     if app.state in BROKEN:
         return _for_broken(app, now)
+    if app.state == "rolling out" and restarted_since_the_change(app, now):
+        return NextStep("p", "read what the last run logged: a container restarted since the rollout began")
     if app.state in ("rolling out", "scaling"):
         return NextStep("", f"wait: it is {app.state}; {app.ready} of {app.desired or '?'} are ready")
     if app.state == "pending":
@@ -92,6 +94,13 @@ def next_step(app: Application, now: float) -> NextStep:
 def restarted_lately(app: Application, now: float) -> bool:
     """Whether a container restarted so lately that an application that runs again still deserves a look."""
     return app.last_restart_at is not None and now - app.last_restart_at < LATELY_SECONDS
+
+
+def restarted_since_the_change(app: Application, now: float) -> bool:
+    """Whether a container ended after the running revision was deployed: the first crash of what becomes a loop."""
+    change = release_change(app, now)
+    began = change.current.deployed_at if change is not None and change.current.deployed_at else app.since
+    return app.last_restart_at is not None and began is not None and app.last_restart_at > began
 
 
 def _words_of(revision: Revision) -> str:

@@ -71,7 +71,7 @@ def read_settings(shape: type[Any], flags: Mapping[str, Any], places: Places) ->
     """
     try:
         values = _model(shape, places)(**flags).model_dump()
-        in_file = tomllib.loads(places.path.read_text()) if places.path.exists() else {}
+        in_file = tomllib.loads(places.path.read_text(encoding="utf-8")) if places.path.exists() else {}
     except ValidationError as error:
         raise _in_words(error, shape, places) from None
     except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from selfheal_cli import words
 from selfheal_cli.changes import ApplicationChanged, ApplicationGone, Change, SourceChanged, changes_between
 from selfheal_cli.document import NOT_CURRENT, change_document, encode, snapshot_document
 from selfheal_cli.session import Session, first_data
-from selfheal_core.domain.escape import printable
+from selfheal_core.domain.escape import cells, printable
 from selfheal_core.domain.snapshot import Application, PodRow, Snapshot, Source
 from selfheal_core.observe.sources import DEPLOYMENTS, PODS, REPLICA_SETS
 
@@ -34,8 +34,13 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns as wide as their longest cell, two blanks apart, none at the end of a line."""
     if not rows:
         return []
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    widths = [max(cells(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(map(_padded, row, widths)).rstrip() for row in rows]
+
+
+def _padded(text: str, width: int) -> str:
+    """The text with blanks up to so many cells of a terminal."""
+    return text + " " * (width - cells(text))
 
 
 def report(snapshot: Snapshot, now: float) -> list[str]:
@@ -56,7 +61,7 @@ def report(snapshot: Snapshot, now: float) -> list[str]:
         if len(troubled) > POD_LINE_LIMIT:
             lines.append(f"and {len(troubled) - POD_LINE_LIMIT} more pods in trouble")
     gaps = source_sentences(snapshot.sources.values(), now)
-    return [*lines, "", words.controller(snapshot.controller), *gaps]
+    return [*lines, "", printable(words.controller(snapshot.controller)), *gaps]
 
 
 def _application_cells(app: Application, now: float) -> tuple[str, ...]:
@@ -111,7 +116,7 @@ def _condition(source: Source, now: float) -> str:
 def sentences(snapshot: Snapshot, now: float) -> list[str]:
     """One sentence per application, worst first, then what is not known."""
     apps = [application_sentence(app, now) for app in words.in_order(snapshot.applications.values())]
-    rest = [f"{words.controller(snapshot.controller)}.", *source_sentences(snapshot.sources.values(), now)]
+    rest = [f"{printable(words.controller(snapshot.controller))}.", *source_sentences(snapshot.sources.values(), now)]
     return [*staleness(snapshot, now), *(apps or ["No applications in this scope."]), *rest]
 
 

@@ -52,7 +52,14 @@ class Stand:
         observer = StandingObserver(self.cluster.client, picture)
         now = self.picture.taken_at
         return Operations(
-            self.cluster.client, find, observer, Journal(self.journal), who=WHO, read_only=read_only, clock=lambda: now
+            self.cluster.client,
+            find,
+            observer,
+            Journal(self.journal),
+            who=WHO,
+            read_only=read_only,
+            clock=lambda: now,
+            sandbox=True,
         )
 
     async def wrote(self, operations: Operations, verb: Verb) -> bool:
@@ -81,12 +88,15 @@ async def stand(cluster: LiveCluster, tmp_path: Path) -> Stand:
     console = Console(cluster, observer, PretendHelm(cluster), tmp_path / "state" / "journal.jsonl")
     install(cluster, 1, GOOD)
     target = await console.pod_target()
+    operations = console.operations(sandbox=True, context="")
+    # Only what is well can be broken on purpose; the other verbs are asked for what is broken.
+    previews = {verb.name: await operations.preview(verb.name, TARGET) for verb in built_verbs() if verb.practice}
     install(cluster, 2, BAD)
     await console.until(lambda app: app.state == "crash loop" and len(app.revisions) == 2)
-    operations = console.operations()
-    previews = {
+    previews |= {
         verb.name: await operations.preview(verb.name, target if verb.target_kind == "pod" else TARGET)
         for verb in built_verbs()
+        if not verb.practice
     }
     assert not any(preview.refusal for preview in previews.values())
     watching.cancel()

@@ -94,9 +94,9 @@ class Console:
             self.app.frame()
             await self._work_off()
 
-    async def _work_off(self) -> None:
+    async def _work_off(self, rounds: int = 3) -> None:
         """Wait until app and screens have worked off their messages, and what those led to."""
-        for _ in range(3):
+        for _ in range(rounds):
             for pump in (self.app, *self.app.screen_stack):
                 done = asyncio.Event()
                 pump.call_later(done.set)
@@ -124,6 +124,12 @@ class Console:
             self.send_key(key)
             await self._work_off()
         await self.settle()
+
+    async def press_quickly(self, *keys: str) -> None:
+        """Press keys one by one, each after the one before was worked off; the screen is not brought up to date."""
+        for key in keys:
+            self.send_key(key)
+            await self._work_off(rounds=1)
 
     async def type_text(self, text: str) -> None:
         """Type a text."""

@@ -11,8 +11,7 @@ from msgspec import structs
 from selfheal_core.domain.snapshot import Snapshot, Source
 from selfheal_core.ops.operation import Choice, Preview, Progress, Target
 from selfheal_core.ops.registry import built_verbs
-from selfheal_tui.commands import View, commands_of
-from selfheal_tui.showcase import NOW, SURROUNDINGS, ShowcaseFeed, showcase_snapshot
+from selfheal_tui.showcase import NOW, ShowcaseFeed, showcase_snapshot
 from tests.tui.conftest import Console
 
 MakeConsole = Callable[..., Console]
@@ -237,29 +236,6 @@ async def test_a_dialog_too_high_for_the_screen_still_shows_what_can_be_pressed(
         text = console.screen_text()
     assert "[ Cancel ]" in text
     assert "make the window higher" in text
-
-
-@pytest.mark.parametrize("tab", ["1", "2", "3"])
-async def test_read_only_lets_no_key_of_any_screen_write(make_console: MakeConsole, tab: str) -> None:
-    reason = "this console is read-only"
-    feed = ShowcaseFeed(refusals={verb.name: reason for verb in built_verbs()})
-    feed.surroundings = replace(SURROUNDINGS, read_only=True)
-    target = Target("application", "payments", "app-a", "app-a")
-    feed.previews = {
-        verb.name: Preview(verb.name, target, verb.impact, verb.title, (), "", {}, "app-a", reason)
-        for verb in built_verbs()
-    }
-    console = make_console(feed)
-    view: View = {"1": "apps", "2": "pods", "3": "history"}[tab]  # type: ignore[assignment]
-    async with console.app.run_test(size=SIZE):
-        await console.settle()
-        await console.press(tab)
-        assert "READ-ONLY" in console.screen_text()
-        for command in commands_of(view, console.app.session.commands):
-            if command.id != "quit":
-                confirm = ("t", "y", "enter", "escape") if command.verb else ()
-                await console.press(command.key, *confirm, "escape", "escape", tab)
-    assert sent(console) == []
 
 
 async def test_lost_data_stays_dimmed_with_its_age_and_the_reason(make_console: MakeConsole) -> None:

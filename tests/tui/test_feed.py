@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.console import server
+from selfheal_cli.last_words import last_line
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.domain.snapshot import Snapshot
 from selfheal_core.errors import BadUsage, ClusterUnreachable, SelfhealError
@@ -18,7 +19,7 @@ from selfheal_tui.bridge import Bridge
 from selfheal_tui.cluster_feed import ClusterChoice, ClusterFeed
 from selfheal_tui.log_reader import WAITING_LIMIT, read_logs
 from selfheal_tui.mailbox import Mailbox
-from selfheal_tui.present.logs import LogRequest, last_line, pods_to_read, readable, short_names
+from selfheal_tui.present.logs import LogRequest, pods_to_read, read_line, readable, short_names
 
 PODS = 120
 
@@ -274,3 +275,12 @@ def test_short_names_tell_pods_apart_and_previous_logs_come_from_those_that_rest
     assert pods_to_read(pods, previous=True)[0].endswith("x2x9k")
     healthy = [pod for pod in shown.pods.values() if pod.app.name == "search"]
     assert pods_to_read(healthy, previous=True) == ()
+
+
+def test_a_line_of_ten_million_characters_is_cut_at_once_and_says_so() -> None:
+    began = time.process_time()
+    entry = read_line("app-a", "2026-11-26T16:44:38Z " + "\x1b[31m" * 2_000_000)
+    assert time.process_time() - began < 0.2
+    assert len(entry.text) < 30_000
+    assert entry.text.endswith("9,996,000 more characters left out")
+    assert "\x1b" not in entry.text

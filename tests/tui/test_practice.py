@@ -69,8 +69,9 @@ def test_a_sandbox_that_runs_is_used_and_left_running(stage: Stage) -> None:
 
 def test_what_was_started_is_stopped_when_the_demo_cannot_be_installed(stage: Stage) -> None:
     (stage.folder / "broken").touch()
-    with pytest.raises(SelfhealError, match="selfheal demo install failed: helm: no such chart"):
+    with pytest.raises(SelfhealError, match="selfheal demo install failed: helm: no such chart") as failed:
         stage.open()
+    assert failed.value.next_step.endswith("selfheal-sandbox down --forget")  # whatever is left in the way
     assert stage.calls[-1] == "selfheal-sandbox down"
 
 

@@ -1,16 +1,18 @@
 """Columns that give way, rows in order, and cells that say what they mean."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfheal_core.domain.snapshot import Snapshot
+from selfheal_core.domain.snapshot import Autoscaler, Snapshot
 from selfheal_tui.present import applications, history, pods
 from selfheal_tui.present.columns import GAP, Column, fit
+from selfheal_tui.present.detail import revision_detail
 from selfheal_tui.present.glyphs import ASCII, UNICODE, choose_glyphs, cut_middle
+from selfheal_tui.present.history import revision_rows
 from selfheal_tui.present.ordering import RowOrder
 from selfheal_tui.present.spans import Span, line, text_of, width_of, wrap
 from selfheal_tui.present.sparkline import sparkline
@@ -27,11 +29,30 @@ def test_columns_give_way_in_the_order_p95_then_cpu_then_hpa_as_the_screen_narro
         gone += [
             c.id for c in applications.COLUMNS if c.id not in visible(applications.COLUMNS, width) and c.id not in gone
         ]
-    assert gone == ["revision", "p95", "cpu", "hpa", "errors"]
+    assert gone == ["p95", "cpu", "hpa", "errors"]
 
 
-def test_every_column_of_the_specification_fits_on_80_cells_but_the_revision() -> None:
-    assert visible(applications.COLUMNS, 78) == [c.id for c in applications.COLUMNS if c.id != "revision"]
+def test_every_column_of_the_specification_fits_on_80_cells_and_larger_screens_add_the_revision() -> None:
+    assert visible(applications.COLUMNS, 78) == [column.id for column in applications.COLUMNS]
+    narrow = applications.applications_table(UNICODE, all_namespaces=False)
+    wide = applications.applications_table(UNICODE, all_namespaces=False, wide=True)
+    assert [column.id for column in wide.columns] == [*(column.id for column in narrow.columns), "revision"]
+
+
+def test_the_autoscaler_column_shows_what_the_workload_is_set_to_now(shown: Snapshot) -> None:
+    app = next(app for app in shown.applications.values() if app.key.name == "app-a")
+    just_installed = replace(app, autoscaler=Autoscaler("app-a", 2, 5, 1, 2, None), desired=2)
+    cells = applications.applications_table(UNICODE, all_namespaces=False).cells(just_installed, NOW)
+    assert "2 (2-5)" in [cell.text for cell in cells]
+
+
+def test_a_revision_that_is_no_way_back_says_so_and_asks_for_none_in_particular(shown: Snapshot) -> None:
+    rows = {row.revision.number: row for row in revision_rows(shown, None).values() if row.app.name == "app-a"}
+    assert {number for number, row in rows.items() if row.target} == {6, 5}
+    told = {n: " ".join(text_of(spans) for spans in revision_detail(row, UNICODE)) for n, row in rows.items()}
+    assert "R asks to which one to go back" in told[7]
+    assert "It never ran completely: no way back. R asks to which one to go back." in told[4]
+    assert "roll back to revision 6" in told[6]
 
 
 def test_a_pods_name_is_shown_in_full_on_80_cells() -> None:

@@ -1,5 +1,6 @@
 """Ten thousand rows behave as ten do: what a frame costs hardly depends on how many pods there are."""
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,16 +8,23 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from selfheal_core.domain.snapshot import PodRow, Snapshot
+from selfheal_core.domain.objects import Container, ContainerStatus, Metadata, Pod, PodSpec, PodStatus
+from selfheal_core.domain.snapshot import PodRow, Severity, Snapshot
+from selfheal_core.observe.join import Join
+from selfheal_tui.present.ordering import RowOrder
+from selfheal_tui.present.pods import SORTS
 from selfheal_tui.showcase import NOW, showcase_snapshot
 from tests.tui.conftest import Console
 
-FEW, MANY = 100, 10_000
+FEW, MANY, VERY_MANY = 100, 10_000, 50_000
 CHANGED = 50
 """Pods that change between two frames: 200 a second at 4 frames a second."""
+CHURN = 1_000
+"""Pods that change in a second under churn."""
 FRAMES = 20
 TIMES = 3.0
 """A hundred times the rows may cost at most this many times as much; it costs less, since fewer changes are in view."""
+PODS_PER_APP = 50
 
 
 def many_pods(count: int) -> Snapshot:
@@ -66,3 +74,84 @@ async def test_a_frame_costs_about_the_same_with_ten_thousand_pods_as_with_a_hun
     cheap, costly = costs
 
     assert costly <= TIMES * cheap, f"{costly:.3f} s against {cheap:.3f} s"
+
+
+def least_cpu_seconds(work: Callable[[int], object], rounds: int = 5) -> float:
+    """CPU time of the cheapest of some rounds; whatever else runs on the machine can only add."""
+    costs = []
+    for number in range(rounds):
+        began = time.process_time()
+        work(number)
+        costs.append(time.process_time() - began)
+    return min(costs)
+
+
+def pod(number: int, restarts: int) -> Pod:
+    """One of many; fifty make an application."""
+    app = f"app-{number // PODS_PER_APP:04d}"
+    labels = {"app": app, "track": "stable"}
+    status = ContainerStatus(name="app", ready=True, restart_count=restarts)
+    return Pod(
+        metadata=Metadata(f"{app}-{number:05d}", "load", f"uid-{number}", f"{number}-{restarts}", labels=labels),
+        spec=PodSpec(containers=(Container(name="app"),), node_name="node-1"),
+        status=PodStatus(phase="Running", container_statuses=(status,)),
+    )
+
+
+def joined(count: int) -> Join:
+    join = Join()
+    for number in range(count):
+        join.put_pod(pod(number, 0))
+    join.set_pods_known(True)
+    join.refresh(NOW)
+    return join
+
+
+def test_joining_what_changed_in_a_second_costs_far_less_than_joining_all() -> None:
+    join, chosen = joined(MANY), random.Random(1)
+
+    def churn(number: int) -> None:
+        for index in chosen.sample(range(MANY), CHURN):
+            join.put_pod(pod(index, number + 1))
+        assert join.refresh(NOW)
+
+    all_at_once = least_cpu_seconds(lambda _: joined(MANY), 2)
+    assert least_cpu_seconds(churn) * 4 <= all_at_once
+
+
+def test_a_thousand_changes_cost_the_same_among_fifty_thousand_pods_as_among_ten_thousand() -> None:
+    def cost(count: int) -> float:
+        join = joined(count)
+
+        def churn(number: int) -> None:
+            for index in range(0, count, count // CHURN):
+                join.put_pod(pod(index, number + 1))
+            assert join.refresh(NOW)
+
+        return least_cpu_seconds(churn)
+
+    # Spread over all applications: five times as many are touched, so five times as many are counted anew.
+    assert cost(VERY_MANY) <= 5 * cost(MANY)
+
+
+def test_putting_a_few_rows_in_their_places_costs_far_less_than_sorting_all() -> None:
+    rows = dict(many_pods(VERY_MANY).pods)
+    order: RowOrder[str, PodRow] = RowOrder(SORTS[0].key)
+    order.update(rows, held=False)
+    severities: tuple[Severity, Severity] = ("ok", "info")
+    newest = rows
+
+    def churn(number: int) -> None:
+        nonlocal newest
+        newest = dict(newest)
+        for index in range(CHANGED):
+            row = newest[f"uid-{(number * CHANGED + index) * 7}"]
+            newest[row.uid] = msgspec.structs.replace(row, severity=severities[number % 2], restarts=number)
+        assert order.update(newest, held=False)
+
+    def sort(number: int) -> None:
+        order.sort_by(sort_key=SORTS[number % 2].key, reverse=bool(number % 3), matches=None)
+
+    few, everything = least_cpu_seconds(churn), least_cpu_seconds(sort)
+    assert few * 3 <= everything, f"{few * 1000:.1f} ms against {everything * 1000:.1f} ms"
+    assert sorted(order.keys) == sorted(newest)

@@ -113,7 +113,7 @@ def test_a_password_in_the_prometheus_url_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("SELFHEAL_PROMETHEUS", url)
-    with pytest.raises(BadUsage, match="SELFHEAL_PROMETHEUS: .*carries a user or password") as refused:
+    with pytest.raises(BadUsage, match=r"SELFHEAL_PROMETHEUS: .*carries a user or password") as refused:
         load_settings()
     assert "hunter2" not in str(refused.value)
 

@@ -19,7 +19,7 @@ from selfheal_tui.feed import Feed
 from selfheal_tui.log_file import log_path
 from selfheal_tui.navigation import Place, Tab
 from selfheal_tui.operation import Operation
-from selfheal_tui.present.confirming import outcome
+from selfheal_tui.present.confirming import outcome, remedy
 from selfheal_tui.present.glyphs import ASCII
 from selfheal_tui.present.spans import Tone
 from selfheal_tui.screens.apps import AppsScreen
@@ -37,6 +37,8 @@ FIRST_FRAME_SECONDS = 0.02
 """Until the first rows are there, the mailbox is looked into more often."""
 JOURNAL_SECONDS = 2.0
 """How often the journal is read while it is looked at; other consoles of this user write to it too."""
+GC_THRESHOLDS = (10_000, 20, 20)
+"""Rows come and go by reference counts; looking for cycles as often as Python does by default costs 0.5 % of a core."""
 ALLOWED_SECONDS = 5.0
 """How long an answer about what is allowed is shown before it is asked for again."""
 
@@ -147,6 +149,7 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
         self._on_ready()
         # Questions about what is allowed wait until the rows are drawn: they bring the executor along to import.
         self._asked_at = self.session.monotonic() + FRAME_SECONDS
+        gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
         gc.collect()
         gc.freeze()
@@ -361,6 +364,15 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
             self.copy(operation.dialog.preview.same_as)
         elif message.wish == "diff":
             self._show_diff(operation)
+        elif message.wish == "remedy":
+            self._ask_for_remedy(operation)
+
+    def _ask_for_remedy(self, operation: Operation) -> None:
+        """Open the confirmation of the verb that heals what this one breaks on purpose."""
+        healing = remedy(operation.dialog)
+        if healing is not None:
+            self.session.dialog_pending = True
+            self.on_ask(Ask(healing.name, operation.target, {}))
 
     async def _run(self, operation: Operation) -> None:
         try:

@@ -134,7 +134,7 @@ class Choosing:
         for command in commands_of(view, self._session.commands):
             refusal = self._session.refusals.get(command.verb, "") if command.verb else ""
             caution = self._session.cautions.get(command.verb, "") if command.verb else ""
-            remark = f"{key_name(command.key)}  {command.sentence}{f' ({caution})' if caution else ''}"
+            remark = f"{key_name(command.key)}  {caution or command.sentence}"
             choose = partial(screen.run_command, command)
             picks.setdefault(command.title, Pick(command.title, remark, choose, refusal))
         return list(picks.values())

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from selfheal_cli.last_words import last_words
 from selfheal_core import __version__
 from selfheal_core.cluster.kubernetes import paths
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
@@ -30,9 +31,9 @@ from selfheal_core.observe.sources import PODS
 from selfheal_core.ops.operation import Preview, Progress, Target
 from selfheal_tui.bridge import Bridge
 from selfheal_tui.feed import ContextChoice, LogBatch, Surroundings
-from selfheal_tui.log_reader import last_words_of, read_logs
+from selfheal_tui.log_reader import read_logs
 from selfheal_tui.mailbox import Mailbox
-from selfheal_tui.present.logs import LogRequest, last_line
+from selfheal_tui.present.logs import LogRequest
 
 if TYPE_CHECKING:
     from selfheal_core.ops.executor import Allowed, Operations
@@ -50,7 +51,6 @@ QUIET_SECONDS = 1.0
 RESTART_SECONDS = 5.0
 STOP_SECONDS = 10.0
 """Longest wait for the connections to end; a helm that is under way is given this long to stop."""
-LAST_WORDS_LINES = 20
 WORKLOAD_PATHS: Mapping[str, tuple[str, str]] = {
     "Deployment": ("apps/v1", "deployments"),
     "StatefulSet": ("apps/v1", "statefulsets"),
@@ -189,6 +189,7 @@ class ClusterFeed:
         try:
             self._client = KubernetesClient(connection, user_agent=f"selfheal-console/{__version__}")
             self._surround(connection)
+            self._mailbox.take()  # what the old cluster left there
             self._arrived.set()
             if not self.configured.done():
                 self.configured.set_result(None)
@@ -392,9 +393,9 @@ class ClusterFeed:
 
         async def words() -> str:
             container = self._container(target.namespace, target.name)
-            return await last_words_of(self._api(), target.namespace, target.name, container, LAST_WORDS_LINES)
+            return await last_words(self._api(), target.namespace, target.name, container)
 
-        return last_line(await self._bridge.ask(words))
+        return await self._bridge.ask(words)
 
     async def error_trend(self, app: AppKey) -> Sequence[tuple[float, float]]:
         """Error ratios of the last quarter of an hour, from Prometheus; empty where it does not tell."""

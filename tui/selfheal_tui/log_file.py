@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from selfheal_core.folders import state_folder
+from selfheal_core.log_lines import OneLine
 
 LIMIT_BYTES = 1_000_000
 
@@ -40,5 +41,5 @@ def log_to_file(environ: Mapping[str, str]) -> None:
         os.chmod(path, 0o600)
     except OSError:
         handler = logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root.addHandler(handler)

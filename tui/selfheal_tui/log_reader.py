@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -114,10 +114,3 @@ async def _lines(client: KubernetesClient, request: LogRequest, pod: str, contai
     )
     for row in text.splitlines():
         yield row.encode()
-
-
-async def last_words_of(client: KubernetesClient, namespace: str, pod: str, container: str, tail_lines: int) -> str:
-    """The end of the previous run's log, "" where there is none to read."""
-    with suppress(SelfhealError):
-        return await client.logs(namespace, pod, container, previous=True, tail_lines=tail_lines)
-    return ""

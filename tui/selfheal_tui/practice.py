@@ -17,6 +17,7 @@ DEMO_NAMESPACE = "demo"
 START_SECONDS = 90.0
 INSTALL_SECONDS = 300.0
 STOP_SECONDS = 60.0
+FORGET = "if something that was left in the sandbox is in the way, forget it all: selfheal-sandbox down --forget"
 Say = Callable[[str], None]
 Done = subprocess.CompletedProcess[str]
 
@@ -93,6 +94,9 @@ class Programs:
 def open_practice(programs: Programs, say: Say) -> Practice:
     """Start the sandbox unless it runs, and make sure that the demo is on it.
 
+    It starts with what it held when it last ended: somebody may have worked in it, and a fresh start would overwrite
+    that. Bringing the demo to what this version ships mends what an earlier evening left broken.
+
     Args:
         programs: Runs the commands.
         say: Takes a line about what is going on.
@@ -113,13 +117,16 @@ def open_practice(programs: Programs, say: Say) -> Practice:
         undo.callback(close_practice, practice, programs, say)
         say("Installing the demo: the charts of app-a and healerd (selfheal demo install) ...")
         install = ["selfheal", "demo", "install", "--kubeconfig", str(path), "-n", DEMO_NAMESPACE]
-        programs.run(install, INSTALL_SECONDS)
+        try:
+            programs.run(install, INSTALL_SECONDS)
+        except SelfhealError as error:
+            raise SelfhealError(error.what, error.next_step or FORGET) from None
         undo.pop_all()  # it worked: nothing to undo
     return practice
 
 
 def close_practice(practice: Practice, programs: Programs, say: Say) -> None:
-    """Stop the sandbox if this console started it.
+    """Stop the sandbox if this console started it; what it holds is kept for the next time.
 
     Raises:
         SelfhealError: It could not be stopped.

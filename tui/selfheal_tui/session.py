@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfheal_cli import words
+from selfheal_cli.last_words import troubled_pod
 from selfheal_core.domain.objects import Uid
 from selfheal_core.domain.snapshot import Application, PodRow, Snapshot, Source
 from selfheal_core.observe.sources import CONTROLLER, ERRORS
@@ -181,10 +182,8 @@ class Session:
         return next(same, None) or (None if VERBS[verb].practice else next(others, None))
 
     def troubled_pod(self, app: Application) -> PodRow | None:
-        """The pod of an application whose last words say most: bad, with restarts, the most recent one."""
-        pods = [self.snapshot.pods[uid] for uid in app.pods if uid in self.snapshot.pods]
-        candidates = [pod for pod in pods if pod.restarts and pod.severity in ("bad", "warn")]
-        return max(candidates, key=lambda pod: (pod.severity == "bad", pod.last_restart_at or 0.0), default=None)
+        """The pod of an application whose last words say most."""
+        return troubled_pod(self.snapshot.pods[uid] for uid in app.pods if uid in self.snapshot.pods)
 
     def last_words(self, pod: PodRow | None) -> str | None:
         """The last line of the pod's previous run; None if it was not asked for yet."""

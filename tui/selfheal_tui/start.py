@@ -14,13 +14,12 @@ import click
 
 from selfheal_cli.settings import Settings, config_path
 from selfheal_core.errors import ClusterUnreachable
-from selfheal_tui.commands import all_commands
-from selfheal_tui.keymap import with_keymap
 from selfheal_tui.terminal.colours import choose_colours
 
 if TYPE_CHECKING:
     from selfheal_cli.text import Form
     from selfheal_tui.cluster_feed import ClusterFeed
+    from selfheal_tui.commands import Command
 
 FIRST_CONTACT_SECONDS = 1.0
 """A cluster that says nothing for this long is waited for with the screen open; one that refuses ends it at once."""
@@ -88,8 +87,22 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
+def _mapped_commands(settings: Settings) -> "tuple[Command, ...] | None":
+    """The commands with the keys of the settings; None where all are built in, which costs nothing to find out.
+
+    Raises:
+        BadUsage: The keymap can't be used.
+    """
+    if not settings.keys:
+        return None
+    from selfheal_tui.commands import all_commands
+    from selfheal_tui.keymap import with_keymap
+
+    return with_keymap(all_commands(), settings.keys, str(config_path(os.environ)))
+
+
 def _open_screen(settings: Settings) -> None:
-    commands = with_keymap(all_commands(), settings.keys, str(config_path(os.environ)))
+    commands = _mapped_commands(settings)
     # Nothing that is imported from here on becomes garbage; the console turns the collector on once it shows rows.
     gc.disable()
     # The screens' thread waits this long at most for the feed's to give way; a key should not wait longer.

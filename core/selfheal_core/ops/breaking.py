@@ -52,9 +52,9 @@ class Break:
             computed_at=now,
         )
 
-    def lease_subject(self, preview: Preview) -> str:
-        """The release's where a new revision is made; the other faults may happen beside anything."""
-        return preview.precondition["release"] if preview.parameters["fault"] == BAD_RELEASE.name else ""
+    def lease_subject(self, preview: Preview) -> str:  # noqa: ARG002 - one of the verbs' methods
+        """None: what heals it must not have to wait for it; helm itself lets no two changes of a release overlap."""
+        return ""
 
     async def perform(self, world: World, preview: Preview, control: Control) -> AsyncGenerator[Step, None]:
         """Break it and watch it heal."""
@@ -66,9 +66,9 @@ class Break:
 
 
 def victim(snapshot: Snapshot, application: Application) -> PodRow | None:
-    """The pod that is broken where one is enough: a ready one, the first by name."""
+    """The pod that is broken where one is enough: a ready one with the fewest restarts, the first by name."""
     rows = [snapshot.pods[uid] for uid in application.pods if uid in snapshot.pods]
-    return min((row for row in rows if is_ready(row)), key=lambda row: row.name, default=None)
+    return min((row for row in rows if is_ready(row)), key=lambda row: (row.restarts, row.name), default=None)
 
 
 def _fault(parameters: Mapping[str, str]) -> Fault:
@@ -97,8 +97,8 @@ def _precondition(fault: Fault, application: Application, pod: PodRow | None) ->
 
 
 def _impossible(fault: Fault, application: Application, pod: PodRow | None, snapshot: Snapshot) -> str:
-    if pod is None:
-        return "none of its pods is ready; let it heal first"
+    if pod is None or application.severity in ("bad", "unknown"):
+        return f"it is broken already ({application.state}); let it heal first"
     if fault is BAD_RELEASE and not any(track.release for track in application.tracks):
         return "it was not installed by Helm, so there is no release to upgrade"
     if fault is CPU_PEAK and application.autoscaler is None:

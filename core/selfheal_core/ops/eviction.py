@@ -7,6 +7,7 @@ from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.domain.applications import is_ready
 from selfheal_core.domain.objects import Uid
 from selfheal_core.domain.snapshot import PodRow, Snapshot
+from selfheal_core.domain.words import counted
 from selfheal_core.errors import Refused
 from selfheal_core.ops.action import World
 from selfheal_core.ops.verify import Look
@@ -83,7 +84,7 @@ def siblings(snapshot: Snapshot, row: PodRow) -> list[Uid]:
 
 
 def replaced(snapshot: Snapshot, row: PodRow, before: frozenset[Uid]) -> Look:
-    """Whether the pod is gone and a new one of its owner is ready.
+    """Whether the pod is gone and a new one of its owner is ready, or none is due any more.
 
     Args:
         snapshot: The present picture.
@@ -101,4 +102,16 @@ def replaced(snapshot: Snapshot, row: PodRow, before: frozenset[Uid]) -> Look:
         return Look(False, f"{ready.name} is ready, {row.name} is still stopping")
     if new:
         return Look(False, f"{new[0].name} is {new[0].state}: {new[0].reason}")
+    if old is None and (enough := _enough(snapshot, row)):
+        return Look(True, f"{row.name} is gone and {enough}")
     return Look(False, f"{row.name} is {'gone' if old is None else 'stopping'}, no new pod yet")
+
+
+def _enough(snapshot: Snapshot, row: PodRow) -> str:
+    """Why no new pod will come although one went: its application was scaled down meanwhile; "" if one is due."""
+    application = snapshot.applications.get(row.app)
+    wanted = application.desired if application is not None else None
+    ready = sum(is_ready(snapshot.pods[uid]) for uid in siblings(snapshot, row))
+    if wanted is None or ready < wanted:
+        return ""
+    return f"no new one is due: {row.app.name} wants {counted(wanted, 'pod')} by now, all ready"

@@ -19,7 +19,7 @@ from selfheal_core.ops.faults import Fault
 from selfheal_core.ops.operation import Preview
 from selfheal_core.ops.verify import Goal, Look, verify
 
-UNREADY_SECONDS = 20.0
+UNREADY_SECONDS = 10.0
 """How long a pod stays unready: long enough to see it leave the Service."""
 RETRY_SECONDS = 1.0
 CRASH_LOOP_SECONDS = 240.0
@@ -127,15 +127,16 @@ async def _unready(scene: Scene) -> AsyncGenerator[Step, None]:
     yield Step("running", f"{row.name} says that it is not ready")
     await scene.switch(row, scene.fault.body)
     try:
-        seen = await _wait_until(scene, lambda now: _state(now, row) == "unready", scene.fault.within_seconds)
-        yield Step("verifying", f"{row.name} is {_state(seen, row)}: it gets no requests, the other pods do")
-        await _wait_until(scene, lambda now: _state(now, row) == "gone", UNREADY_SECONDS)
+        await _wait_until(scene, lambda now: not _takes_requests(now, row), scene.fault.within_seconds)
+        yield Step("verifying", f"{row.name} is not ready: it gets no requests, the other pods do")
+        await _wait_until(scene, lambda now: row.uid not in now.pods, UNREADY_SECONDS)
     finally:
         with suppress(SelfhealError):
             await scene.switch(row, faults.READY_AGAIN)
 
     def goal(now: Snapshot) -> Look:
-        return Look(_state(now, row) in ("running", "gone"), f"{row.name} is {_state(now, row)}")
+        back = _takes_requests(now, row)
+        return Look(back or row.uid not in now.pods, f"{row.name} {'gets requests again' if back else 'is not ready'}")
 
     async with aclosing(scene.heal(goal, f"see why: kubectl describe pod {row.name} -n {row.namespace}")) as steps:
         async for step in steps:
@@ -207,7 +208,7 @@ async def _bad_release(scene: Scene) -> AsyncGenerator[Step, None]:
             return Look(False, f"{release} is not seen any more")
         newer = now.revision is not None and now.revision > revision
         text = f"revision {now.revision}: {application.state} {application.detail}, {application.ready} ready"
-        return Look(newer and application.severity == "ok", text if newer else f"{text}; esc, then R rolls back")
+        return Look(newer and application.severity == "ok", text if newer else f"{text}; R rolls back")
 
     async with aclosing(scene.heal(goal, f"press R: it rolls {release} back")) as steps:
         async for step in steps:
@@ -227,7 +228,8 @@ async def _cpu_peak(scene: Scene) -> AsyncGenerator[Step, None]:
         if application is None:
             return Look(False, "it is not seen any more")
         wanted = application.desired or 0
-        text = f"{application.ready} of {wanted} ready, CPU {application.cpu_percent or 0}% of the request"
+        used = "no data" if application.cpu_percent is None else f"{application.cpu_percent}% of the request"
+        text = f"{application.ready} of {wanted} ready, CPU {used}"
         return Look(wanted > before and application.ready >= wanted, text)
 
     try:
@@ -302,9 +304,9 @@ async def _cordon(scene: Scene, node: str, *, on: bool) -> None:
     await scene.world.client.patch(paths.path("v1", "nodes", name=node), {"spec": {"unschedulable": on}})
 
 
-def _state(snapshot: Snapshot, row: PodRow) -> str:
+def _takes_requests(snapshot: Snapshot, row: PodRow) -> bool:
     now = snapshot.pods.get(row.uid)
-    return "gone" if now is None else now.state
+    return now is not None and is_ready(now)
 
 
 async def _wait_until(scene: Scene, holds: Callable[[Snapshot], bool], seconds: float) -> Snapshot:

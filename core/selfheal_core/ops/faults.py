@@ -27,6 +27,7 @@ class Fault:
         within_seconds: When that is over on a sandbox at normal speed, at the latest.
         path: Of the service's practice switch; "" where it is none.
         body: What is posted there.
+        remedy: The verb that heals it, where that is left to the operator; "" where a layer does it.
     """
 
     name: str
@@ -36,7 +37,8 @@ class Fault:
     heals: str
     within_seconds: float
     path: str = ""
-    body: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict, hash=False)
+    remedy: str = ""
 
 
 CRASH = Fault(
@@ -82,8 +84,9 @@ BAD_RELEASE = Fault(
     "bad release",
     4,
     f"upgrades its Helm release to an image that does not exist ({BAD_TAG})",
-    "you do: leave this with esc, then R rolls back; the old pods serve on meanwhile",
+    "you do: R rolls back; the old pods serve on meanwhile",
     300,
+    remedy="rollback",
 )
 CPU_PEAK = Fault(
     "cpu-peak",

@@ -1,5 +1,6 @@
 """The operator's journal: what was asked, confirmed, done, refused and verified, one JSON object a line."""
 
+import json
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from selfheal_core.domain.escape import json_printable
 from selfheal_core.errors import Refused
 from selfheal_core.folders import state_folder
 
@@ -68,7 +70,7 @@ class Journal:
         Raises:
             Refused: It can't be written.
         """
-        self._append(msgspec.json.encode(entry) + b"\n")
+        self._append(as_line(entry))
 
     def _append(self, line: bytes) -> None:
         try:
@@ -91,6 +93,12 @@ class Journal:
         if not self.path.exists() or self.path.stat().st_size + coming_bytes <= self._limit_bytes:
             return
         self.path.replace(self.path.with_name(self.path.name + ".1"))
+
+
+def as_line(entry: Entry) -> bytes:
+    """One entry as a line of JSON that a terminal can be shown; bytes that are no text (in ``reason``) become ``?``."""
+    text = json.dumps(msgspec.to_builtins(entry), ensure_ascii=False, separators=(",", ":"))
+    return json_printable(text.encode(errors="replace").decode()).encode() + b"\n"
 
 
 def default_path(environ: Mapping[str, str]) -> Path:

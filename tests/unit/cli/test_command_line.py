@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from selfheal_core.command_line import Program, ProgramGroup
+from selfheal_core.command_line import Program, ProgramGroup, called_as
 from selfheal_core.errors import BadUsage, ClusterUnreachable, NotVerified, Refused, SelfhealError
 
 
@@ -140,3 +140,19 @@ def test_a_shell_completes_commands_and_survives_unknown_ones() -> None:
 
     assert completed("tool st").stdout == "plain,strike\n"
     assert completed("tool nonsense -").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/usr/bin/selfheal", "selfheal"),
+        ("/opt/bin/kubectl-selfheal", "kubectl selfheal"),
+        ("kubectl-self_heal", "kubectl self-heal"),
+        ("/usr/bin/kubectl", "selfheal"),
+        ("/opt/kubectl-tools/selfheal", "selfheal"),
+        ("my-kubectl-selfheal", "selfheal"),
+        ("", "selfheal"),
+    ],
+)
+def test_a_plugin_of_kubectl_speaks_of_itself_as_one(path: str, name: str) -> None:
+    assert called_as("selfheal", path) == name

@@ -17,7 +17,8 @@ from tests.faults.exchange import Exchange
 from tests.faults.server import FaultServer
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
-NOBODY_WAITS_SECONDS = 6.0
+PATIENCE_SECONDS = 30.0
+NOBODY_WAITS_SECONDS = 9.0
 """The limit is one second; the rest is what a busy machine may need to start Python. Without it, it would take 10."""
 
 
@@ -103,7 +104,11 @@ def test_commands_and_flags(home: Path, words: tuple[str, ...], offered: list[st
 async def test_names_of_the_cluster(
     cluster: FaultServer, home: Path, words: tuple[str, ...], offered: list[str]
 ) -> None:
-    assert await asyncio.to_thread(complete, home, *words) == (offered, "")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (answer := await asyncio.to_thread(complete, home, *words)) != (offered, ""):
+        # A busy machine may need longer than the second that completion has; then nothing is offered.
+        assert answer == ([], "")
+        assert time.monotonic() < deadline
 
 
 async def never(exchange: Exchange) -> None:

@@ -135,6 +135,19 @@ async def test_rights_that_can_not_be_told_are_not_taken_for_given(
     assert "; try: kubectl auth can-i create pods -n payments" in printed
 
 
+async def test_reviews_that_are_refused_themselves_leave_the_rest_to_be_told(
+    server: FaultServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.script("POST", REVIEWS, status(403, "Forbidden"))
+
+    await examined(tmp_path)
+
+    lines = capsys.readouterr().out.splitlines()
+    unknown = [line.split()[1] for line in lines if "rights unknown" in line]
+    assert unknown == ["look:", "rollback:", "restart:", "kill:"]
+    assert "ok      healerd: 0.3.1, 2 ready" in lines
+
+
 async def test_a_cluster_that_does_not_let_us_in_is_broken_and_nothing_more_is_asked_of_it(
     server: FaultServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

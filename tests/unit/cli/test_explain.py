@@ -1,15 +1,24 @@
 """`explain` asks the same decision as healerd, shows every gate, and never claims to know what only healerd knows."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from selfheal_cli.explain import explanation_lines, policy_from, step_words
+from selfheal_cli.explain import explanation_lines, observed_policy, policy_from, step_words
 from selfheal_cli.explaining import explain_application, explain_pod
-from selfheal_cli.next_step import NextStep
+from selfheal_cli.last_words import last_words
+from selfheal_cli.next_step import NextStep, next_step
+from selfheal_core.cluster.kubernetes.client import KubernetesClient
+from selfheal_core.cluster.kubernetes.configuration import connect
 from selfheal_core.domain.heal import GATES, HealMemory, HealPolicy, decide
 from selfheal_core.domain.objects import Event
 from selfheal_core.domain.snapshot import Application, ControllerStatus, PodRow, Snapshot, Source
+from tests.faults.behaviours import body, json_body, status
+from tests.faults.exchange import Behaviour
+from tests.faults.server import FaultServer
 from tests.unit.domain.builders import APP, NOW, OWNER, crashing, event, picture, row
 
 RUNNING = ControllerStatus(present=True, version="1", ready=1, desired=1)
@@ -114,7 +123,8 @@ def test_a_healerd_that_is_not_there_is_said(controller: ControllerStatus, words
 def test_an_application_speaks_of_its_worst_pod_and_of_all_its_events() -> None:
     calm, worst = row("app-a-1"), crashing("app-a-2")
     told = event("SelfhealEvicted", "Evicted pod app-a-0: too many restarts", about="gone", ago=90, component="healerd")
-    app = application(calm, worst, events=(told,))
+    of_owner = event("SelfhealEvicted", told.message, about="owner", ago=90, component="healerd")
+    app = application(calm, worst, events=(told, of_owner))
     about = explain_application(app, seen(calm, worst, applications=(app,)), HealPolicy(), NOW)
 
     assert "would evict pod app-a-2 now: container app restarted 6 times (limit 3)" in about.decision
@@ -134,11 +144,62 @@ def test_the_lines_name_the_gates_and_end_with_a_command() -> None:
     pod = crashing()
     lines = list(explanation_lines(explain_pod(pod, seen(pod), HealPolicy(), NOW), PLACE, NOW))
 
-    assert lines[0].startswith("now       healerd would evict pod app-a-1 now")
+    assert lines[0].startswith("state     Crash loop since ")
+    assert lines[1].startswith("decides   healerd would evict pod app-a-1 now")
     assert "          yes  data is fresh" in lines
     assert any(line.startswith("          ?    owner's turn: only healerd remembers") for line in lines)
     assert lines[-1].startswith("next      Read what the last run logged before it ended.")
     assert lines[-1].endswith("Type: kubectl logs -n payments app-a-1 --previous")
+
+
+def test_it_begins_with_what_is_broken_and_what_it_says_itself() -> None:
+    pod = crashing()
+    about = explain_application(application(pod), seen(pod), HealPolicy(), NOW, "unknown variable PROT")
+    lines = list(explanation_lines(about, PLACE, NOW))
+
+    assert re.match(r"state     Crash loop since .* \(4m.*\)\. Container app exits 1\.$", lines[0])
+    assert lines[1] == "it says   “unknown variable PROT”"
+
+
+def test_without_a_log_a_failed_probe_says_it() -> None:
+    pod = row(state="unready", severity="warn", since=NOW - 30, reason="its readiness probe fails")
+    told = event("Unhealthy", "Readiness probe failed: 503", about=pod.uid, ago=20, component="kubelet")
+    shown = seen(pod, applications=(application(pod, events=(told,)),))
+
+    assert explain_pod(pod, shown, HealPolicy(), NOW).says == "Readiness probe failed: 503"
+
+
+LOG = "/api/v1/namespaces/payments/pods/app-a-1/log"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (body(b'reading settings\n{"level":"error","event":"no database","url":"db"}\n\n'), "no database url=db"),
+        (status(404, "NotFound"), ""),
+    ],
+    ids=["a log", "no log"],
+)
+async def test_the_last_words_are_the_last_line_of_the_run_before(
+    tmp_path: Path, answer: Behaviour, words: str
+) -> None:
+    async with FaultServer() as server:
+        server.script("GET", LOG, answer)
+        connection = await connect(kubeconfig=server.kubeconfig(tmp_path), context=None)
+        try:
+            said = await last_words(KubernetesClient(connection, user_agent="test"), "payments", "app-a-1", "app")
+        finally:
+            await connection.close()
+
+    assert said == words
+    assert server.requests[0].query["previous"] == "true"
+
+
+def test_the_first_crash_in_a_rollout_is_not_waited_for() -> None:
+    rolling = replace(application(crashing()), state="rolling out", severity="info")
+
+    assert next_step(replace(rolling, last_restart_at=NOW - 2, since=NOW - 20), NOW).key == "p"
+    assert next_step(replace(rolling, last_restart_at=NOW - 300, since=NOW - 20), NOW).sentence.startswith("wait")
 
 
 def test_text_of_the_cluster_can_not_command_the_terminal() -> None:
@@ -169,3 +230,33 @@ def test_the_policy_is_healerds_own_where_it_can_be_read(text: str, limit: int, 
     if "batch" in text:
         assert policy.excluded_namespaces == {"kube-system", "batch"}
         assert policy.own_namespace == "selfheal-system"
+
+
+CONFIG_MAPS = "/api/v1/configmaps"
+FILE = "policy: {maxRestarts: 9}\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "limit", "known"),
+    [
+        (json_body({"items": [{"metadata": {"namespace": "heal"}, "data": {"config.yaml": FILE}}]}), 9, True),
+        (json_body({"items": [{"metadata": {"namespace": "heal"}, "data": {"other": "x"}}]}), 3, False),
+        (json_body({"items": []}), 3, False),
+        (status(403, "Forbidden"), 3, False),
+    ],
+    ids=["readable", "another file", "none", "forbidden"],
+)
+async def test_the_policy_is_looked_for_in_the_cluster(
+    tmp_path: Path, answer: Behaviour, limit: int, known: bool
+) -> None:
+    async with FaultServer() as server:
+        server.script("GET", CONFIG_MAPS, answer)
+        connection = await connect(kubeconfig=server.kubeconfig(tmp_path), context=None)
+        try:
+            policy, was_known = await observed_policy(KubernetesClient(connection, user_agent="test"))
+        finally:
+            await connection.close()
+
+    assert (policy.max_restarts, was_known) == (limit, known)
+    assert policy.own_namespace == ("heal" if known else "")
+    assert server.requests[0].query["labelSelector"] == "app.kubernetes.io/name=healerd"

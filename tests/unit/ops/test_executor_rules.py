@@ -175,7 +175,7 @@ class SilentReviews(KubernetesClient):
         self.asked = 0
         self._error = error
 
-    async def may(self, access: requests.Access, namespace: str, name: str = "") -> bool:  # noqa: ARG002
+    async def may(self, access: requests.Access, namespace: str, name: str = "") -> bool:
         self.asked += 1
         raise self._error
 

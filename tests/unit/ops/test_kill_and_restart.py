@@ -110,6 +110,24 @@ async def test_a_kill_whose_replacement_does_not_come_up_says_not_verified(
     assert console.journal()[-1].phase == "not verified"
 
 
+async def test_a_kill_is_done_when_the_application_was_scaled_down_meanwhile(
+    cluster: LiveCluster, console: Console
+) -> None:
+    cluster.deploy(replicas=3)
+    await console.until(lambda app: app.ready == 3)
+    target = await console.pod_target()
+    operations = console.operations()
+    preview = await operations.preview("kill", target)
+    cluster.kubelet._start_seconds = 60
+    steps = []
+    async for step in operations.run(preview):
+        steps.append(step)
+        if step.phase == "verifying" and len(steps) < 10 and target.name not in cluster.pod_names():
+            cluster.change(DEPLOYMENTS, "app-a", lambda current: with_replicas(current, 2))
+    assert steps[-1].phase == "recovered"
+    assert f"{target.name} is gone and no new one is due: app-a wants 2 pods by now, all ready" in steps[-1].text
+
+
 @pytest.mark.parametrize("value", ["maybe", "", "YES"])
 async def test_force_is_yes_or_no(cluster: LiveCluster, console: Console, value: str) -> None:
     cluster.deploy()
@@ -187,8 +205,12 @@ async def test_an_application_that_changed_since_the_preview_is_refused(cluster:
     assert cluster.client.writes == writes
 
 
+def with_replicas(current: Object, replicas: int) -> Object:
+    return {**current, "spec": {**current["spec"], "replicas": replicas}}
+
+
 def scaled(current: Object) -> Object:
-    return {**current, "spec": {**current["spec"], "replicas": 4}}
+    return with_replicas(current, 4)
 
 
 def paused(current: Object) -> Object:

@@ -6,8 +6,9 @@ from typing import Literal
 
 from selfheal_cli import words
 from selfheal_core.domain.escape import printable
+from selfheal_core.ops.faults import FAULTS
 from selfheal_core.ops.operation import FINAL_PHASES, Choice, Impact, Preview, Progress
-from selfheal_core.ops.registry import Verb
+from selfheal_core.ops.registry import VERBS, Verb
 from selfheal_tui.present.glyphs import Glyphs, plain
 from selfheal_tui.present.spans import BLANK, Line, Span, Tone, line, wrap
 
@@ -21,7 +22,7 @@ LABEL_LINES = 3
 """Lines that one fact of a preview may take, so that all of them fit on 24 lines."""
 LETTER = "y"
 """Confirms where one letter is enough; never Enter, which is Cancel."""
-Wish = Literal["none", "close", "confirm", "cancel run", "recompute", "copy", "diff"]
+Wish = Literal["none", "close", "confirm", "cancel run", "recompute", "copy", "diff", "remedy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,16 @@ def tick(dialog: Dialog) -> tuple[Dialog, Wish]:
     return replace(dialog, stage="running", countdown=0), "confirm"
 
 
+def remedy(dialog: Dialog) -> Verb | None:
+    """The verb that heals what is being broken here on purpose, where that is left to the operator."""
+    fault = FAULTS.get(dialog.choices.get("fault", ""))
+    return VERBS[fault.remedy] if fault is not None and fault.remedy else None
+
+
 def _press_while_running(dialog: Dialog, _key: str, character: str | None) -> tuple[Dialog, Wish]:
+    healing = remedy(dialog)
+    if healing is not None and character == healing.key:
+        return dialog, "remedy"
     if character == "z":
         return replace(
             dialog, notice="Asked to stop before its next write; a write under way ends first."
@@ -327,7 +337,9 @@ def _prompt_lines(dialog: Dialog, width: int) -> list[Line]:
             )
         ]
     if dialog.stage == "running":
-        return [line(Span("z", "key"), " stop   ", Span("esc", "key"), " back to the screen; it goes on")]
+        healing = remedy(dialog)
+        heal = (Span(healing.key, "key"), f" {healing.title}   ") if healing is not None else ()
+        return [line(*heal, Span("z", "key"), " stop   ", Span("esc", "key"), " back to the screen; it goes on")]
     if dialog.stage == "ended":
         return [line(Span("[ Back ]", "title"), Span("  enter or esc", "dim"))]
     if preview.refusal:

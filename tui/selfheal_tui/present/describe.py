@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from selfheal_cli import words
+from selfheal_core.domain.controller_status import event_time
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Container, ContainerStatus, Event, Pod, Terminated
 from selfheal_core.domain.snapshot import Application, PodRow, Track
 from selfheal_core.domain.times import parse_time
-from selfheal_tui.present.detail import event_time
 from selfheal_tui.present.glyphs import TONE_OF_SEVERITY, Glyphs
 from selfheal_tui.present.spans import BLANK, Line, Span, line
 
@@ -57,7 +57,7 @@ def describe_pod(raw: Mapping[str, object], row: PodRow, events: Iterable[Event]
         lines += _container(container, statuses.get(container.name), now)
     lines += heading("Conditions")
     for condition in pod.status.conditions:
-        tone: Line = (Span(condition.status, "plain" if condition.status == "True" else "warn"),)
+        tone: Line = (Span(printable(condition.status), "plain" if condition.status == "True" else "warn"),)
         since = _since_words(condition.last_transition_time, now)
         name = Span(f"{printable(condition.type)} ".ljust(CONDITION_WIDTH), "dim")
         lines.append((name, *tone, Span(f" {since}", "dim")))

@@ -4,24 +4,28 @@ What is broken and since when; what it says itself; what changed before; what th
 safe next step.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from selfheal_cli import words
-from selfheal_cli.explaining import healer_absence, healer_events
+from selfheal_cli.explaining import (
+    application_probe_words,
+    healer_absence,
+    healer_events,
+    probe_words,
+    state_words,
+)
 from selfheal_cli.next_step import (
     PENDING,
     NextStep,
     changed_just_before,
     next_step,
     release_change,
-    restarted_lately,
 )
+from selfheal_core.domain.controller_status import event_time
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Event
 from selfheal_core.domain.snapshot import Application, ControllerStatus, PodRow
-from selfheal_core.domain.times import parse_time
-from selfheal_core.domain.words import counted
 from selfheal_tui.present.applications import BUDGET_RATIO
 from selfheal_tui.present.glyphs import TONE_OF_SEVERITY, Glyphs, plain
 from selfheal_tui.present.history import RevisionRow
@@ -29,10 +33,6 @@ from selfheal_tui.present.spans import Line, Span, line
 
 EVIDENCE_LIMIT = 200
 HEALER_EVENTS_SHOWN = 2
-PROBED = frozenset({"unready", "degraded", "down"})
-"""States for which the last thing that a probe said is evidence; the others' reasons quote it already."""
-PROBE_SLACK_SECONDS = 60.0
-"""A pod becomes unready after several probes failed; the event of the first one is that much older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,7 @@ def application_detail(app: Application, facts: DetailFacts, glyphs: Glyphs) -> 
     """The five answers for an application, one line each, unwrapped."""
     answers = [
         _what_is_broken(app, facts.now),
-        _what_it_says(
-            facts.last_words
-            or (probe_words(app.events, app.since) if app.state in PROBED and app.severity != "info" else "")
-        ),
+        _what_it_says(facts.last_words or application_probe_words(app)),
         _what_changed(app, facts.now, glyphs),
         *_what_the_platform_did(app.events, facts, app.severity in ("warn", "bad")),
         step_line(next_step(app, facts.now), facts.keys),
@@ -66,35 +63,14 @@ def application_detail(app: Application, facts: DetailFacts, glyphs: Glyphs) -> 
 
 
 def _what_is_broken(app: Application, now: float) -> Line:
-    if app.severity == "ok":
-        since = f" since {words.clock(app.since)} ({words.length(now - app.since)})" if app.since else ""
-        return line(Span(app.state.capitalize(), "ok"), f"{since}.{_restarted(app, now)}{_failing(app)}")
-    tone = TONE_OF_SEVERITY[app.severity]
-    since = f" since {words.clock(app.since)} ({words.length(now - app.since)})" if app.since else ""
-    reason = f" {printable(words.sentence(app.reason))}" if app.reason else ""
-    return line(Span(f"{app.state.capitalize()}{since}.", tone), reason)
-
-
-def _restarted(app: Application, now: float) -> str:
-    """Restarts that are over: the word healthy alone would hide them."""
-    if app.last_restart_at is None or not restarted_lately(app, now):
-        return ""
-    return f" {counted(app.restarts, 'restart')}, the last one {words.age(app.last_restart_at, now)} ago."
+    head, rest = state_words(app, now)
+    return line(Span(head, TONE_OF_SEVERITY[app.severity]), f"{rest}{_failing(app) if app.severity == 'ok' else ''}")
 
 
 def _failing(app: Application) -> str:
     """Requests that fail although the pods are ready."""
     ratio = app.errors.ratio if app.errors else None
     return f" {words.ratio(ratio)} of its requests fail." if ratio is not None and ratio > BUDGET_RATIO else ""
-
-
-def probe_words(events: Iterable[Event], since: float | None) -> str:
-    """What the newest failed probe said, "" if none failed since then."""
-    failed = [event for event in events if event.reason == "Unhealthy"]
-    newest = max(failed, key=event_time, default=None)
-    if newest is None or event_time(newest) < (since or 0.0) - PROBE_SLACK_SECONDS:
-        return ""
-    return newest.message
 
 
 def _what_it_says(last_words: str) -> Line:
@@ -133,12 +109,6 @@ def short_image(image: str) -> str:
     return image.rpartition("/")[2]
 
 
-def event_time(event: Event) -> float:
-    """When an event last happened; 0 where it does not say."""
-    stamp = event.last_timestamp or event.event_time or event.first_timestamp or event.metadata.creation_timestamp
-    return parse_time(stamp) or 0.0
-
-
 def _what_the_platform_did(events: tuple[Event, ...], facts: DetailFacts, troubled: bool) -> list[Line]:
     ours = healer_events(events)[:HEALER_EVENTS_SHOWN]
     if ours:
@@ -162,13 +132,11 @@ def step_line(step: NextStep, keys: Mapping[str, str]) -> Line:
 
 def pod_detail(pod: PodRow, app: Application | None, facts: DetailFacts, glyphs: Glyphs) -> list[Line]:
     """A pod in sentences."""
-    tone = TONE_OF_SEVERITY[pod.severity]
-    since = f" since {words.clock(pod.since)} ({words.length(facts.now - pod.since)})" if pod.since else ""
-    reason = f" {printable(words.sentence(pod.reason))}" if pod.reason else ""
+    head, rest = state_words(pod, facts.now)
     owner = f"{pod.owner.kind} {pod.owner.name}" if pod.owner else "nothing (a bare pod is not replaced)"
     place = f"On {pod.node or 'no node yet'}, {pod.pod_ip or 'no address yet'}, owned by {owner}."
     lines = [
-        line(Span(f"{pod.state.capitalize()}{since}.", tone), reason),
+        line(Span(head, TONE_OF_SEVERITY[pod.severity]), rest),
         line(Span(printable(place), "dim")),
         _what_it_says(facts.last_words),
     ]

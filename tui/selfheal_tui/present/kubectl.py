@@ -1,17 +1,40 @@
 """The commands that show or do the same by hand, for the clipboard."""
 
 import shlex
+from collections.abc import Sequence
 
 from selfheal_core.domain.snapshot import Application, PodRow
 from selfheal_tui.present.history import RevisionRow
 from selfheal_tui.present.logs import LogRequest
 
 
+def _joined(words: Sequence[str]) -> str:
+    return " ".join(map(quoted, words))
+
+
+def quoted(word: str) -> str:
+    r"""A word for a shell. One that a terminal would not simply draw is spelled out (``$'\x1b'``): what is pasted must
+    neither end the paste nor the line.
+    """
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(map(_spelled, word)) + "'"
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
 def _kubectl(context: str, kubeconfig: str, namespace: str, *words: str) -> str:
     where = ["--kubeconfig", kubeconfig] if kubeconfig else []
     if context and context != "in-cluster":
         where += ["--context", context]
-    return shlex.join(["kubectl", *where, "-n", namespace, *words])
+    return _joined(["kubectl", *where, "-n", namespace, *words])
 
 
 def shell_into(pod: PodRow, context: str, kubeconfig: str) -> str:
@@ -29,7 +52,7 @@ def history_of(row: RevisionRow, context: str, kubeconfig: str) -> str:
     where = ["--kubeconfig", kubeconfig] if kubeconfig else []
     if context and context != "in-cluster":
         where += ["--kube-context", context]
-    return shlex.join(["helm", *where, "-n", row.revision.namespace, "history", row.revision.release])
+    return _joined(["helm", *where, "-n", row.revision.namespace, "history", row.revision.release])
 
 
 def logs_of(request: LogRequest, context: str, kubeconfig: str) -> str:

@@ -1,10 +1,10 @@
 """Log lines of one or many pods."""
 
-import json
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from selfheal_cli import words
+from selfheal_cli.last_words import FAULT_KEYS, LEVEL_KEYS, MESSAGE_KEYS, first_of, json_fields, last_row, other_fields
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.snapshot import PodRow
 from selfheal_core.domain.times import parse_time
@@ -60,41 +60,6 @@ def read_line(pod: str, raw: str) -> LogLine:
     return LogLine(at, pod, printable(said[:LINE_LIMIT], limit=LINE_LIMIT, strip_colour=True) + left_out)
 
 
-FAULT_KEYS = ("exception", "error")
-MESSAGE_KEYS = ("event", "message", "msg")
-LEVEL_KEYS = ("level", "severity", "levelname")
-TIME_KEYS = ("timestamp", "time", "ts", "@timestamp")
-
-
-def last_line(text: str) -> str:
-    """The last line of a log that says something; of a JSON line its error, else its message and what belongs to it."""
-    row = last_row(text)
-    fields = _json_fields(row)
-    message = _first(fields, MESSAGE_KEYS)
-    said = _first(fields, FAULT_KEYS) or (" ".join([message, *_other_fields(fields)]) if message else "")
-    return last_row(said) or row
-
-
-def last_row(text: str) -> str:
-    """The last row that is not blank."""
-    return next((row.strip() for row in reversed(text.splitlines()) if row.strip()), "")
-
-
-def _json_fields(text: str) -> dict[str, object]:
-    """Fields of a JSON object; none for anything else."""
-    if not text.startswith("{"):
-        return {}
-    try:
-        fields = json.loads(text)
-    except ValueError:
-        return {}
-    return fields if isinstance(fields, dict) else {}
-
-
-def _first(fields: dict[str, object], keys: tuple[str, ...]) -> str:
-    return next((str(fields[key]) for key in keys if fields.get(key)), "")
-
-
 def pods_to_read(pods: list[PodRow], *, previous: bool) -> tuple[str, ...]:
     """Names of the pods whose logs to merge: those in trouble first, for previous logs only those that restarted."""
     chosen = [pod for pod in pods if pod.restarts or not previous]
@@ -125,20 +90,14 @@ def readable(text: str) -> str:
 
     Anything else, JSON of another shape included, stays as it is.
     """
-    fields = _json_fields(text)
-    message = _first(fields, MESSAGE_KEYS)
+    fields = json_fields(text)
+    message = first_of(fields, MESSAGE_KEYS)
     if not message:
         return text
-    level = _first(fields, LEVEL_KEYS)
+    level = first_of(fields, LEVEL_KEYS)
     fault = [last_row(str(fields[key])) for key in FAULT_KEYS if fields.get(key)]
-    told = filter(None, (level.upper(), message, *fault, *_other_fields(fields)))
+    told = filter(None, (level.upper(), message, *fault, *other_fields(fields)))
     return printable(" ".join(told), limit=LINE_LIMIT)
-
-
-def _other_fields(fields: dict[str, object]) -> list[str]:
-    """What a JSON line tells beside time, level, message and error, as ``key=value``."""
-    told = {*MESSAGE_KEYS, *LEVEL_KEYS, *FAULT_KEYS, *TIME_KEYS}
-    return [f"{key}={value}" for key, value in fields.items() if key not in told]
 
 
 _LEVELS: tuple[tuple[Literal["bad", "warn"], tuple[str, ...]], ...] = (

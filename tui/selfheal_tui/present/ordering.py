@@ -4,12 +4,16 @@ Everything follows keys (uids), never positions. While an operator is about to p
 changes wait, and a row that is gone meanwhile keeps its place until the hold ends.
 """
 
-from collections.abc import Callable, Mapping
+from bisect import insort
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from operator import is_not
 from typing import Any, Generic
 
 from selfheal_tui.present.tables import Key, Row
+
+FEW = 20
+"""Up to one row in twenty is put in its place by bisection; more are cheaper to sort in."""
 
 
 class RowOrder(Generic[Key, Row]):
@@ -33,7 +37,6 @@ class RowOrder(Generic[Key, Row]):
         self._ranks: dict[Key, Any] = {}
         self._kept: dict[Key, Row] = {}
         self._waiting: set[Key] = set()
-        self._positions: dict[Key, int] | None = {}
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -56,11 +59,9 @@ class RowOrder(Generic[Key, Row]):
 
     def position(self, key: Key | None) -> int | None:
         """Where a key is drawn; None if it is not."""
-        if key is None:
+        if key is None or (key not in self._ranks and key not in self._kept):
             return None
-        if self._positions is None:
-            self._positions = {key: index for index, key in enumerate(self.keys)}
-        return self._positions.get(key)
+        return self.keys.index(key)
 
     def sort_by(self, *, sort_key: Callable[[Row], Any], reverse: bool, matches: Callable[[Row], bool] | None) -> None:
         """Set order and filter and apply them now; the operator asked for it, so no hold applies.
@@ -99,7 +100,7 @@ class RowOrder(Generic[Key, Row]):
     def _apply(self) -> bool:
         if not self._waiting:
             return False
-        moved = [key for key in self._waiting if self._moves(key)]
+        moved = {key for key in self._waiting if self._moves(key)}
         self._waiting.clear()
         self.pending = False
         if not moved:
@@ -110,16 +111,24 @@ class RowOrder(Generic[Key, Row]):
                 self._ranks.pop(key, None)
             else:
                 self._ranks[key] = self._sort_key(row)
-        known = self._ranks
-        shown = [key for key in self.keys if key in known]
-        added = [key for key in moved if key in known and self.position(key) is None]
-        self._settle(shown + added)
+        self._settle([key for key in self.keys if key not in moved], [key for key in moved if key in self._ranks])
         return True
 
-    def _settle(self, keys: list[Key]) -> None:
-        keys.sort(key=self._ranks.__getitem__, reverse=self._reverse)
+    def _settle(self, keys: list[Key], arriving: Sequence[Key] = ()) -> None:
+        """Put keys in order.
+
+        Args:
+            keys: In order already where some arrive.
+            arriving: Keys to put where they belong among them.
+        """
+        rank = self._ranks.__getitem__
+        if arriving and not self._reverse and len(arriving) * FEW <= len(keys):
+            for key in arriving:
+                insort(keys, key, key=rank)
+        else:
+            keys += arriving
+            keys.sort(key=rank, reverse=self._reverse)
         self.keys = keys
-        self._positions = None
         self._kept.clear()
         self.pending = False
 

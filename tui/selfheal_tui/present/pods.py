@@ -72,7 +72,7 @@ def _cells(glyphs: Glyphs, all_namespaces: bool, pod: PodRow, now: float) -> tup
         Span(words.cpu(pod.cpu_millicores)),
         Span(words.memory(pod.memory_bytes)),
         Span(printable(pod.node), "dim"),
-        Span(pod.pod_ip, "dim"),
+        Span(printable(pod.pod_ip), "dim"),
     )
     return (Span(printable(pod.namespace), "dim"), *cells) if all_namespaces else cells
 

@@ -200,10 +200,10 @@ class OperationDialog(Overlay):
         self.draw()
 
     def _act(self, wish: str) -> None:
-        if wish == "close":
+        if wish in ("close", "remedy"):
             self.dismiss()
-        elif wish != "none":
-            self.post_message(Wanted(wish, self.operation))
+        if wish not in ("none", "close"):
+            self.app.post_message(Wanted(wish, self.operation))
 
 
 class LeaveDialog(Overlay):

@@ -1,0 +1,87 @@
+"""Breaking things on purpose: only in a sandbox, only what is well, and the menu names the layer that heals it."""
+
+import pytest
+
+from selfheal_core.errors import BadUsage
+from selfheal_core.ops.executor import ACTIONS
+from selfheal_core.ops.fault_runs import RUNS
+from selfheal_core.ops.faults import FAULTS, busiest_node
+from selfheal_core.ops.operation import Preview
+from selfheal_service.practice import BurnBody, HealthBody, ReadyBody
+from tests.unit.observe.live_cluster import BAD, LiveCluster
+from tests.unit.ops.conftest import TARGET, Console, run
+
+
+async def preview_of(console: Console, fault: str, *, sandbox: bool = True) -> Preview:
+    return await console.operations(sandbox=sandbox).preview("break", TARGET, {"fault": fault})
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_outside_a_sandbox_every_fault_is_refused_where_it_would_be_run(
+    cluster: LiveCluster, console: Console, fault: str
+) -> None:
+    cluster.deploy()
+    await console.pod_target()
+    allowed = await console.operations().allowed("break", TARGET)
+    assert (allowed.ok, "only in a sandbox" in allowed.reason) == (False, True)
+    assert "only in a sandbox" in (await preview_of(console, fault, sandbox=False)).refusal
+    forged = await preview_of(console, "crash")
+    steps = await run(console.operations(), forged)
+    assert (steps[-1].phase, "only in a sandbox" in steps[-1].text) == ("refused", True)
+    assert cluster.client.writes == 0
+
+
+async def test_the_preview_says_what_heals_it_and_within_how_long_and_asks_for_one_letter(
+    cluster: LiveCluster, console: Console
+) -> None:
+    cluster.deploy()
+    await console.pod_target()
+    for fault in FAULTS.values():
+        preview = await preview_of(console, fault.name)
+        facts = dict(preview.lines)
+        assert facts["heals"] == f"layer {fault.layer}: {fault.heals}"
+        assert facts["within"].startswith("about ")
+        assert preview.confirmation == "letter"
+        assert [choice.value for choice in preview.choices["fault"]] == list(FAULTS)
+    assert cluster.client.writes == 0
+
+
+async def test_what_is_broken_already_is_left_to_heal_first(cluster: LiveCluster, console: Console) -> None:
+    cluster.deploy(image=BAD)
+    await console.until(lambda app: app.severity == "bad")
+    assert "it is broken already" in (await preview_of(console, "crash")).refusal
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"), [("cpu-peak", "it has no autoscaler"), ("bad-release", "it was not installed by Helm")]
+)
+async def test_a_fault_that_nothing_would_answer_to_is_refused(
+    cluster: LiveCluster, console: Console, fault: str, why: str
+) -> None:
+    cluster.deploy()
+    await console.pod_target()
+    assert why in (await preview_of(console, fault)).refusal
+
+
+async def test_an_unknown_fault_names_the_nearest(cluster: LiveCluster, console: Console) -> None:
+    cluster.deploy()
+    with pytest.raises(BadUsage, match="did you mean 'crash-loop'"):
+        await preview_of(console, "crash-lop")
+
+
+def test_every_layer_up_to_six_can_be_seen_and_every_fault_can_be_run() -> None:
+    assert {fault.layer for fault in FAULTS.values()} == {1, 2, 3, 4, 5, 6}
+    assert set(RUNS) == set(FAULTS)
+    assert ACTIONS["break"].parameters == {"fault"}
+
+
+def test_the_service_takes_what_is_posted_to_it() -> None:
+    HealthBody.model_validate(dict(FAULTS["hang"].body))
+    ReadyBody.model_validate(dict(FAULTS["unready"].body))
+    BurnBody.model_validate(dict(FAULTS["cpu-peak"].body))
+
+
+def test_the_busiest_node_is_the_one_named_most_often_and_the_first_among_equals() -> None:
+    assert busiest_node(["node-2", "node-1", "node-2", ""]) == "node-2"
+    assert busiest_node(["node-3", "node-1"]) == "node-1"
+    assert busiest_node([]) == ""
