@@ -7,12 +7,14 @@ there is how the program calls itself.
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from selfheal_core.domain.escape import printable
 from selfheal_core.errors import BadUsage, SelfhealError, did_you_mean
+from selfheal_core.log_lines import escape_unclaimed_logs
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as a shell reports it."""
@@ -23,7 +25,7 @@ class Program(click.Command):
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run; whatever is wrong ends the process."""
-        name = self.name or ""
+        name = called_as(self.name or "", sys.argv[0])
         guarded(name, partial(super().main, *arguments, **{**options, "prog_name": name, "standalone_mode": False}))
 
 
@@ -54,6 +56,17 @@ class ProgramGroup(Program, click.Group):
         return super().resolve_command(ctx, args)
 
 
+def called_as(name: str, path: str) -> str:
+    """How a program was called: its name, or ``kubectl NAME`` where kubectl ran it as its plug-in.
+
+    Args:
+        name: How the program calls itself.
+        path: The file that was run.
+    """
+    plugin = Path(path).name.partition("kubectl-")
+    return f"kubectl {plugin[2].replace('_', '-')}" if plugin[1] and not plugin[0] else name
+
+
 def guarded(name: str, run: Callable[[], Any]) -> None:
     """Run a program; an error that is meant for people becomes one line and ends the process.
 
@@ -61,6 +74,7 @@ def guarded(name: str, run: Callable[[], Any]) -> None:
         name: How the program calls itself.
         run: The program; a number that it returns is its exit code.
     """
+    escape_unclaimed_logs()
     try:
         exit_code = run()
     except click.exceptions.Abort:

@@ -1,12 +1,15 @@
 """The process: reads its configuration, connects, wires the parts together, runs until SIGTERM."""
 
 import asyncio
+import json
 import logging
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 import structlog
@@ -14,22 +17,35 @@ import structlog
 from healerd.configuration import HOST_VARIABLE, Configuration, load, refuse_unknown_variables
 from selfheal_core import __version__
 from selfheal_core.command_line import Program
+from selfheal_core.domain.escape import json_printable
 
 log = structlog.get_logger()
 
 
 def configure_logs() -> None:
-    """JSON lines on standard output, as a cluster's log collector expects them."""
+    """JSON lines on standard output, as a cluster's log collector expects them; those of libraries too."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # Without local variables: credentials are among them.
+        structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+    ]
+    renderer = structlog.processors.JSONRenderer(serializer=as_json)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[*shared, renderer], wrapper_class=structlog.make_filtering_bound_logger(logging.INFO)
     )
+    handler = logging.StreamHandler(sys.stdout)
+    only_event = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[only_event, renderer])
+    )
+    logging.getLogger().handlers = [handler]
+
+
+def as_json(event: Any, **options: Any) -> str:
+    """One record as JSON that a terminal can be shown."""
+    return json_printable(json.dumps(event, **options))
 
 
 async def run(configuration: Configuration, kubeconfig: Path | None, context: str | None) -> None:

@@ -17,6 +17,7 @@ from healerd.watch_metrics import WatchMetrics
 from selfheal_core import __version__
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
+from selfheal_core.cluster.kubernetes.server_clock import ServerClock
 from selfheal_core.errors import SelfhealError
 from selfheal_core.observe.observer import Observer
 from selfheal_core.observe.sources import HEALING_SOURCES
@@ -58,15 +59,15 @@ class Healerd:
             connection = await connect(kubeconfig=self._kubeconfig, context=self._context)
             stack.push_async_callback(connection.close)
             self.server = connection.identity.server
-            client = KubernetesClient(connection, user_agent=f"healerd/{__version__}")
+            # Pods' times are compared with now: by the clock that wrote them.
+            clock = ServerClock(self._clock)
+            client = KubernetesClient(connection, user_agent=f"healerd/{__version__}", clock=clock)
             metrics = Metrics()
-            self._observer = Observer(client, sources=HEALING_SOURCES, clock=self._clock)
-            metrics.registry.register(WatchMetrics(self._observer.statistics, self._clock))
+            self._observer = Observer(client, sources=HEALING_SOURCES, clock=clock)
+            metrics.registry.register(WatchMetrics(self._observer.statistics, clock))
             self._rights = RightsCheck(client, metrics)
             recorder = Recorder(client, metrics, instance=self._instance)
-            self._controller = Controller(
-                self._observer, client, recorder, self._configuration, metrics, clock=self._clock
-            )
+            self._controller = Controller(self._observer, client, recorder, self._configuration, metrics, clock=clock)
             await self._listen(stack, metrics)
             self._stack = stack.pop_all()
         return self

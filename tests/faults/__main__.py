@@ -19,7 +19,7 @@ from tests.faults.server import FaultServer
 async def serve(load: Load) -> None:
     """Serve until standard input ends."""
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # a client that left is no news here
-    async with FaultServer(collection="", content=load) as server:
+    async with FaultServer(collection="", content=load, clock_offset_seconds=load.clock_offset_seconds) as server:
         changing = asyncio.create_task(load.run())
         control = Control(server, load)
         print(server.port, flush=True)

@@ -44,9 +44,10 @@ class Request:
 
     @property
     def kind(self) -> str:
-        """What it is for: ``list``, ``stream`` (a streamed list), ``watch``, ``review`` or ``write``."""
+        """What it is for: ``list``, ``stream`` (a streamed list), ``watch``, ``review``, ``dry-run`` or ``write``."""
         if self.method != "GET":
-            return "review" if self.is_review else "write"
+            dry = "dryRun" in self.query or b'"dryRun"' in self.body
+            return "review" if self.is_review else "dry-run" if dry else "write"
         if self.is_watch:
             return "stream" if self.is_streamed_list else "watch"
         return "list"

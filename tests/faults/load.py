@@ -57,10 +57,12 @@ class Load:
         self._since = ""
         self._pieces: list[bytes] = []
         self._states: tuple[bytes, bytes] = (b"", b"")
+        self.clock_offset_seconds = 0.0
         self.set_clock_offset(clock_offset_seconds)
 
     def set_clock_offset(self, seconds: float) -> None:
         """Put all timestamps off by this."""
+        self.clock_offset_seconds = seconds
         self._since = datetime.fromtimestamp(time.time() - AGE_SECONDS + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         text = json.dumps(pod_template(self._since, self._pod_bytes))
         found = [(match.start(), match.end()) for match in WORDS.finditer(text)]

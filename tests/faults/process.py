@@ -20,15 +20,17 @@ class ServerProcess:
 
     Args:
         arguments: As for ``python -m tests.faults``.
+        module: Another program that is driven the same way.
     """
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, module: str = "tests.faults") -> None:
         self.port = 0
+        self._module = module
         self._arguments = arguments
         self._process: subprocess.Popen[str]
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.faults", *self._arguments]
+        command = [sys.executable, "-m", self._module, *self._arguments]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, bufsize=1
         )

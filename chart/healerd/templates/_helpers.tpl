@@ -18,9 +18,14 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{- define "healerd.labels" -}}
 {{ include "healerd.selectorLabels" . }}
+{{ include "healerd.commonLabels" . }}
+app.kubernetes.io/component: controller
+{{- end }}
+
+{{/* Also for what the Service must not select. */}}
+{{- define "healerd.commonLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name | quote }}
 app.kubernetes.io/version: {{ include "healerd.tag" . | quote }}
-app.kubernetes.io/component: controller
 app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end }}

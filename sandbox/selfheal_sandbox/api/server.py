@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -12,7 +13,7 @@ from selfheal_sandbox.api import authentication, authorization, errors, imperson
 from selfheal_sandbox.api.authentication import LOOPBACK_HOSTS, Authenticate
 from selfheal_sandbox.api.discovery import Discovery
 from selfheal_sandbox.api.dispatch import dispatch
-from selfheal_sandbox.api.objects import Objects
+from selfheal_sandbox.api.objects import Check, Objects
 from selfheal_sandbox.api.ports import Identity, IssueToken, PodRuntime, ServiceNetwork
 from selfheal_sandbox.api.request import Query, Request, split_path
 from selfheal_sandbox.api.request_log import LogLine, RequestLog
@@ -20,11 +21,12 @@ from selfheal_sandbox.api.responses import error_response
 from selfheal_sandbox.api.server_context import ServerContext
 from selfheal_sandbox.api.target import verb_of
 from selfheal_sandbox.api.watching import BOOKMARK_SECONDS
+from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.rbac import bootstrap
 from selfheal_sandbox.rbac.authorizer import Attributes
 from selfheal_sandbox.rbac.escalation import Giver
 from selfheal_sandbox.rbac.policy import Policy
-from selfheal_sandbox.store.objects import now_rfc3339_micro
+from selfheal_sandbox.store.objects import Object, now_rfc3339_micro
 
 BODY_LIMIT_BYTES = 3 * 1024 * 1024
 """Largest body that is read, as the API server limits it (``MaxRequestBodyBytes``)."""
@@ -156,9 +158,10 @@ class ApiServer:
             raise errors.bad_request(f"the query cannot be read: {error}") from None
         policy = self._context.policy
         identity = http[_IMPERSONATED] = impersonation.effective_identity(sender, http.headers, policy)
-        _authorize(authorization.attributes_of(identity, http.method, split_path(raw_path), query), policy)
+        wanted = authorization.attributes_of(identity, http.method, split_path(raw_path), query)
+        _authorize(wanted, policy)
         body = await _read_body(http) if http.method in _WITH_BODY else b""
-        check = Giver(identity, policy.grants()).check
+        check = _check_of(wanted, policy)
         return Request(http.method, raw_path, query_string, http.headers, body, identity, http, query, warnings, check)
 
     async def log_response(self, http: web.Request, response: web.StreamResponse) -> None:
@@ -180,6 +183,18 @@ class ApiServer:
                 impersonated_user=impersonated.username if impersonated != identity else "",
             )
         )
+
+
+def _check_of(wanted: Attributes, policy: Policy) -> Check:
+    """Return what has the last word on each object that a request stores."""
+    giver = Giver(wanted.user, policy.grants())
+
+    def check(resource: Resource, new: Object, old: Object | None) -> None:
+        if old is None and wanted.verb == "patch":  # an apply that creates
+            _authorize(replace(wanted, verb="create"), policy)
+        giver.check(resource, new, old)
+
+    return check
 
 
 def _authorize(wanted: Attributes, policy: Policy) -> None:

@@ -5,20 +5,22 @@ metrics-server's own manifest.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.rbac import aggregation
 from selfheal_sandbox.rbac.authorizer import MASTERS, RBAC_GROUP
 from selfheal_sandbox.rbac.policy import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
-from selfheal_sandbox.store.objects import Key, Object
+from selfheal_sandbox.store.objects import Key, Object, annotations_of
 
 _READ = "get list watch"
 _WRITE = "create delete deletecollection patch update"
 _READ_WRITE = "create delete deletecollection get list patch update watch"
 _AGGREGATE = f"{RBAC_GROUP}/aggregate-to-"
+_AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
 _DEFAULTS: Object = {
     "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"},
-    "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"},
+    "annotations": {_AUTOUPDATE: "true"},
 }
 _PUBLIC_PATHS = ("/healthz", "/livez", "/readyz", "/version", "/version/")
 _DISCOVERY_PATHS = ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_PUBLIC_PATHS)
@@ -140,11 +142,24 @@ BINDINGS: tuple[Object, ...] = (
 
 
 def ensure(objects: Objects) -> None:
-    """Create what is missing of the roles and bindings, and keep aggregated roles up to date from here on."""
+    """Create what is missing of the roles and bindings, and keep aggregated roles up to date from here on.
+
+    A role that an older version of the sandbox made gets the rules that it lacks, unless its annotation says otherwise,
+    as an API server does at its start.
+    """
     for key, obj in _objects():
-        if objects.store.get(key, "", obj["metadata"]["name"]) is None:
+        found = objects.store.get(key, "", obj["metadata"]["name"])
+        if found is None:
             objects.create(key, "", obj)
+        elif key == CLUSTER_ROLES and annotations_of(found).get(_AUTOUPDATE) == "true":
+            objects.patch_object(key, found, partial(_with_rules, obj.get("rules") or []))
     aggregation.keep_aggregated(objects)
+
+
+def _with_rules(wanted: list[Object], role: Object) -> Object:
+    rules = role.get("rules") or []
+    missing = [rule for rule in wanted if rule not in rules]
+    return {**role, "rules": [*rules, *missing]} if missing else role
 
 
 def _objects() -> Iterator[tuple[Key, Object]]:

@@ -88,7 +88,8 @@ def test_an_application_is_explained_gate_by_gate(call: Caller, sandbox: Sandbox
     ended = call("selfheal", "explain", "web", "-n", release, KUBECONFIG=str(sandbox.kubeconfig))
 
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("now       healerd is not installed here; it would leave pod web-")
+    assert ended.out.startswith("state     ")
+    assert "\ndecides   healerd is not installed here; it would leave pod web-" in ended.out
     assert "no container restarted more than 3 times (most: 0)" in ended.out
     assert "limits    healerd's own settings can't be read" in ended.out
     assert "\x1b" not in ended.out

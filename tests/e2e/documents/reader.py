@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).parents[3]
 PAGE_SECONDS = 90.0
@@ -71,3 +72,32 @@ def said(steps: list[Step], command: str) -> str:
     """What the one command that begins like this wrote."""
     (found,) = [step.said for step in steps if step.command.startswith(command)]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """One thing that a page tells its reader to do."""
+
+    kind: Literal["command", "key", "answer"]
+    text: str
+
+
+def doings(page: Path) -> list[Doing]:
+    """Commands, keys and answers of a page, in their order.
+
+    A key is what the page says to press; an answer is typed and ends with Enter.
+    """
+    found = re.finditer(
+        r"```console\n(?P<block>.*?)```|\b[Pp]ress `(?P<key>[^`]+)`|\banswer\s+`(?P<answer>[^`]+)`",
+        page.read_text(),
+        re.DOTALL,
+    )
+    steps: list[Doing] = []
+    for each in found:
+        if each["block"]:
+            steps += [Doing("command", line.removeprefix("$ ")) for line in each["block"].splitlines()]
+        elif each["key"]:
+            steps.append(Doing("key", each["key"]))
+        else:
+            steps.append(Doing("answer", each["answer"]))
+    return steps

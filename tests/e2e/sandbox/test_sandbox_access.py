@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.terminal import Terminal
 from selfheal_core.files import chart
 from tests.e2e.sandbox.manifests import pod, shell
 from tests.e2e.sandbox_process import Outcome, SandboxProcess, until
@@ -16,6 +17,8 @@ from tests.e2e.sandbox_process import Outcome, SandboxProcess, until
 pytestmark = pytest.mark.slow
 
 VALUES = "minReadySeconds=0,shutdown.drainSeconds=0,shutdown.preStopSleepSeconds=0,shutdown.lingerSeconds=1"
+CONSOLE_SECONDS = 30.0
+ESCAPE = "\x1b"
 
 
 def user(sandbox: SandboxProcess, name: str, *arguments: str) -> SandboxProcess:
@@ -27,7 +30,12 @@ def user(sandbox: SandboxProcess, name: str, *arguments: str) -> SandboxProcess:
 def selfheal(sandbox: SandboxProcess, *arguments: str) -> Outcome:
     path = f"{sandbox.tools['helm'].parent}:{sandbox.environment['PATH']}"
     with_helm = dataclasses.replace(sandbox, environment={**sandbox.environment, "PATH": path})
-    return with_helm.run(str(Path(sys.executable).parent / "selfheal"), *arguments, check=False)
+    return with_helm.run(program_path("selfheal"), *arguments, check=False)
+
+
+def program_path(name: str) -> str:
+    """Return where one of our own programs is."""
+    return str(Path(sys.executable).parent / name)
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +180,38 @@ def test_a_viewers_rollback_is_refused_before_anything_is_sent(
     assert refused.code == 1
     assert "list secrets" in refused.err
     assert writes_of(request_log, "onlooker") == []
+
+
+def test_a_viewers_console_names_the_missing_rights_and_sends_nothing(
+    sandbox: SandboxProcess, release: str, request_log: Path
+) -> None:
+    watcher = user(sandbox, "watcher", "--role", "view")
+    terminal = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    with Terminal(
+        [program_path("selfheal-tui"), "-n", release], {**watcher.environment, **terminal}, 80, 24
+    ) as console:
+
+        def see(*words: str) -> None:
+            console.wait_for(lambda screen: all(word in " ".join(screen.split()) for word in words), CONSOLE_SECONDS)
+
+        see("web", "healthy")
+        console.send("R")
+        see("Can't be done now", "list secrets")
+        console.send(ESCAPE)
+        console.wait_for(lambda screen: "Can't be done now" not in screen, CONSOLE_SECONDS)
+
+        def help_says_why() -> bool:
+            console.watch(1.0)  # it asks for its rights while a table is on the screen
+            console.send("?")
+            console.wait_for(lambda screen: "Change (upper case" in screen, CONSOLE_SECONDS)
+            shown = " ".join(console.text().split())
+            console.send(ESCAPE)
+            console.wait_for(lambda screen: "Change (upper case" not in screen, CONSOLE_SECONDS)
+            return f"not now: not allowed to patch deployments.apps in namespace {release}" in shown
+
+        until(help_says_why, CONSOLE_SECONDS, "the help says what a restart lacks")
+
+    assert writes_of(request_log, "watcher") == []
 
 
 def test_a_reader_of_secrets_is_told_which_right_a_rollback_lacks(

@@ -124,6 +124,8 @@ def test_a_pod_reaches_the_api_with_its_service_account(sandbox: SandboxProcess,
     account = "/var/run/secrets/kubernetes.io/serviceaccount"
     url = f"https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/$(cat {account}/namespace)/pods"
     script = f'curl -s --cacert {account}/ca.crt -H "Authorization: Bearer $(cat {account}/token)" "{url}"'
+    binding = ("reader", "--clusterrole=view", f"--serviceaccount={namespace}:default", "-n", namespace)
+    sandbox.kubectl("create", "rolebinding", *binding)
     sandbox.apply(pod("p", shell(script), restartPolicy="Never"), namespace=namespace)
     sandbox.kubectl("wait", "-n", namespace, "--for=jsonpath={.status.phase}=Succeeded", "pod/p", "--timeout=20s")
 

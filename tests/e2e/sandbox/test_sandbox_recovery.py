@@ -80,20 +80,22 @@ def test_a_deleted_pod_is_replaced(sandbox: SandboxProcess, namespace: str) -> N
 
 
 def test_drain_waits_for_the_disruption_budget(sandbox: SandboxProcess, namespace: str) -> None:
-    sandbox.apply(deployment("web", 2, shell("sleep 600")), budget("web", minAvailable=2), namespace=namespace)
-    sandbox.kubectl("rollout", "status", "-n", namespace, "deployment/web", "--timeout=20s")
-    node = pods_of(sandbox, namespace, "web")[0]["spec"]["nodeName"]
-    drain = ("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--pod-selector=app=web")
+    # A drain sees all namespaces: pods of the tests before, which are on their way out, must not hold it up.
+    app = f"drained-{namespace}"
+    sandbox.apply(deployment(app, 2, shell("sleep 600")), budget(app, minAvailable=2), namespace=namespace)
+    sandbox.kubectl("rollout", "status", "-n", namespace, f"deployment/{app}", "--timeout=20s")
+    node = pods_of(sandbox, namespace, app)[0]["spec"]["nodeName"]
+    drain = ("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", f"--pod-selector=app={app}")
     try:
         blocked = sandbox.kubectl(*drain, "--timeout=2s", check=False)
         assert blocked.code == 1
         assert "Cannot evict pod as it would violate the pod's disruption budget" in blocked.err
 
-        sandbox.kubectl("scale", "-n", namespace, "deployment/web", "--replicas=3")
-        sandbox.kubectl("rollout", "status", "-n", namespace, "deployment/web", "--timeout=20s")
+        sandbox.kubectl("scale", "-n", namespace, f"deployment/{app}", "--replicas=3")
+        sandbox.kubectl("rollout", "status", "-n", namespace, f"deployment/{app}", "--timeout=20s")
         done = sandbox.kubectl(*drain, "--timeout=30s")
         assert f"node/{node} drained" in done.out
-        assert node not in {one["spec"]["nodeName"] for one in pods_of(sandbox, namespace, "web")}
+        assert node not in {one["spec"]["nodeName"] for one in pods_of(sandbox, namespace, app)}
     finally:
         sandbox.kubectl("uncordon", node)
 

@@ -10,22 +10,30 @@ from pathlib import Path
 import pytest
 
 from selfheal_cli.demo.story import LAYERS
+from selfheal_sandbox.tools.versions import Tool
+from tests.pinned_tools import HELM_VERSIONS, program, version
 
 pytestmark = pytest.mark.slow
 
 SELFHEAL = Path(sysconfig.get_path("scripts")) / "selfheal"
 
 
-def environment(home: Path) -> dict[str, str]:
-    """A home of its own, but the tools of this one."""
+def environment(home: Path, helm: Path | None = None) -> dict[str, str]:
+    """A home of its own, but the tools of this one; with a ``helm``, that one is first on PATH."""
     cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     state = str(home / "state")
-    return {**os.environ, "XDG_STATE_HOME": state, "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": cache}
+    changes = {"XDG_STATE_HOME": state, "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": cache}
+    if helm is not None:
+        programs = home / "bin"
+        programs.mkdir()
+        (programs / "helm").symlink_to(helm)
+        changes["PATH"] = os.pathsep.join([str(programs), os.environ["PATH"]])
+    return {**os.environ, **changes}
 
 
-def play(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def play(home: Path, *arguments: str, helm: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SELFHEAL), "demo", "run", *arguments]
-    surroundings = environment(home)
+    surroundings = environment(home, helm)
     return subprocess.run(
         command, capture_output=True, text=True, timeout=280, env=surroundings, stdin=subprocess.DEVNULL, check=False
     )
@@ -45,8 +53,9 @@ def left_behind(home: Path) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_every_built_layer_holds(tmp_path: Path, tools: Mapping[str, Path]) -> None:
-    done = play(tmp_path)
+@pytest.mark.parametrize("helm", HELM_VERSIONS, ids=version)
+def test_every_built_layer_holds(tmp_path: Path, helm: Tool) -> None:
+    done = play(tmp_path, helm=program(helm))
 
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     for number, name in LAYERS.items():

@@ -15,9 +15,9 @@ from selfheal_core.cluster.kubernetes.reflector import Change, Reflector
 from selfheal_core.domain.objects import Pod
 from tests.faults.process import ServerProcess
 
-PODS = 1_000
-EVENTS = 1_000
-TRIES = 3
+PODS = 500
+EVENTS = 500
+TRIES = 2
 TIMES_FASTER = 4
 """Measured: 10 times on a quiet machine."""
 

@@ -112,7 +112,7 @@ async def test_a_first_list_that_breaks_off_is_completed_by_the_next(server: Fau
 async def test_streams_that_break_off_again_and_again_give_way_to_pages(server: FaultServer, reflect: Start) -> None:
     server.always_stream = first_only(server, "reset")
     reflected = await reflect()
-    await reflected.until(lambda: reflected.condition == "live")
+    await reflected.until(lambda: reflected.condition == "live" and server.watches == 1)
     assert reflected.names == {"a", "b"}
     assert kinds(server)[-2:] == ["list", "watch"]
     assert kinds(server).count("stream") <= 3
@@ -124,12 +124,12 @@ async def test_a_server_that_refuses_is_asked_for_pages_from_then_on(
 ) -> None:
     server.always_stream = behaviours.status(code, "Invalid", "sendInitialEvents is forbidden")
     reflected = await reflect()
-    await reflected.until(lambda: reflected.condition == "live")
+    await reflected.until(lambda: reflected.condition == "live" and server.watches == 1)
     assert "lost" not in reflected.conditions
     assert kinds(server) == ["stream", "list", "watch"]
     assert not client.streams_lists
     second = await reflect()
-    await second.until(lambda: second.condition == "live")
+    await second.until(lambda: second.condition == "live" and server.watches == 2)
     assert kinds(server).count("stream") == 1
 
 
@@ -150,10 +150,27 @@ async def test_a_server_that_does_not_know_the_parameter_is_found_out(
 ) -> None:
     server.streams_lists = how  # type: ignore[assignment]  # parametrised
     reflected = await reflect(stream_silence_seconds=SILENCE_SECONDS)
-    await reflected.until(lambda: reflected.condition == "live")
+    await reflected.until(lambda: reflected.condition == "live" and server.watches == 1)
     assert reflected.names == {"a", "b"}
     assert sorted(reflected.heard) == [("added", "a"), ("added", "b")]
     assert kinds(server) == ["stream", "list", "watch"]
+    assert not client.streams_lists
+
+
+async def test_a_stream_that_comes_to_no_end_gives_way_to_pages(
+    server: FaultServer, client: KubernetesClient, reflect: Start
+) -> None:
+    async def trickle(exchange: Exchange) -> None:
+        await exchange.open()
+        while True:
+            await exchange.line(event("ADDED", server.objects["a"]))
+            await asyncio.sleep(0.02)
+
+    server.always_stream = trickle
+    reflected = await reflect(stream_deadline_seconds=SILENCE_SECONDS)
+    await reflected.until(lambda: reflected.names == {"a"})
+    await reflected.until(lambda: reflected.condition == "live")
+    assert reflected.heard == [("added", "a"), ("added", "b")]
     assert not client.streams_lists
 
 

@@ -1,6 +1,8 @@
 """Requests of people who may not do everything: refusals, reviews, impersonation, and what they may give to others."""
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -327,3 +329,26 @@ async def test_bind_and_escalate_are_rights_of_their_own(server: Server) -> None
     assert (await server.post(path, binding_body("admin"), headers=BOB)).code == 403
     assert (await server.post(path, binding_body("edit"), headers=BOB)).code == 201
     assert (await server.post(f"{RBAC_PATH}/clusterroles", role_body(rule("*", ["*"], ["*"])), headers=BOB)).code == 201
+
+
+async def test_an_apply_that_creates_takes_the_right_to_create(server: Server) -> None:
+    define(server, "patcher", rule("", ["configmaps"], ["patch"]))
+    grant(server, "bob", "patcher")
+    body = {**config_map("c"), "apiVersion": "v1", "kind": "ConfigMap"}
+
+    refused = await server.apply(f"{MAPS}/c", body, "bob", headers=BOB)
+    await server.post(MAPS, config_map("c"))
+    changed = await server.apply(f"{MAPS}/c", body, "bob", headers=BOB, force="true")
+
+    assert (refused.code, changed.code) == (403, 200)
+    assert 'User "bob" cannot create resource "configmaps"' in refused.json["message"]
+
+
+async def test_the_request_log_tells_in_whose_name_a_request_was_sent(tmp_path: Path) -> None:
+    path = tmp_path / "requests.jsonl"
+    async with serving(request_log=path) as server:
+        await server.get(MAPS)
+        await server.get(MAPS, headers=BOB)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+
+    assert [(line["user"], line.get("impersonatedUser")) for line in lines] == [("admin", None), ("admin", "bob")]

@@ -136,13 +136,29 @@ def test_a_role_that_is_no_aggregate_keeps_its_rules() -> None:
     assert aggregated_rules(CLUSTER_ROLE, [CLUSTER_ROLE]) is None
 
 
-def test_what_is_there_already_stays_as_it_is() -> None:
+@pytest.mark.parametrize(("annotation", "kept"), [("false", True), ("true", False)])
+def test_roles_of_an_older_start_get_what_they_lack_unless_they_say_no(annotation: str, kept: bool) -> None:
     objects = make_objects()
-    objects.create(CLUSTER_ROLES, "", {"metadata": {"name": "system:basic-user"}, "rules": []})
+    annotations = {"rbac.authorization.kubernetes.io/autoupdate": annotation}
+    own = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+    body = {"metadata": {"name": "system:basic-user", "annotations": annotations}, "rules": [own]}
+    objects.create(CLUSTER_ROLES, "", body)
 
     bootstrap.ensure(objects)
 
-    assert objects.get(CLUSTER_ROLES, "", "system:basic-user")["rules"] == []
+    rules = objects.get(CLUSTER_ROLES, "", "system:basic-user")["rules"]
+    assert rules[0] == own
+    assert (len(rules) == 1) is kept
+
+
+def test_a_second_start_changes_nothing() -> None:
+    objects = make_objects()
+    bootstrap.ensure(objects)
+    before = objects.store.revision
+
+    bootstrap.ensure(objects)
+
+    assert objects.store.revision == before
 
 
 def test_the_policy_follows_the_store() -> None:

@@ -147,6 +147,21 @@ def test_failing_init_container_is_named(find: Find, pod: Object) -> None:
         assert row(find("pods"), pod)["Status"] == text
 
 
+def test_sidecars_count_as_containers_and_their_restarts_stay(find: Find, pod: Object) -> None:
+    pod["spec"]["initContainers"] = [{"name": "proxy", "restartPolicy": "Always"}, {"name": "first"}]
+    proxy = {**container(ready=True, state=RUNNING, restartCount=2), "name": "proxy", "started": True}
+    first = {**container(state={"waiting": {"reason": "PodInitializing"}}, restartCount=1), "name": "first"}
+    pod["status"] = {"phase": "Pending", "initContainerStatuses": [proxy, first]}
+    shown = row(find("pods"), pod)
+    assert (shown["Ready"], shown["Status"], shown["Restarts"]) == ("1/2", "Init:1/2", "3")
+
+    done = {**first, "state": {"terminated": {"exitCode": 0}}}
+    pod = status_of(pod, container(ready=True, state=RUNNING))
+    pod["status"]["initContainerStatuses"] = [proxy, done]
+    shown = row(find("pods"), pod)
+    assert (shown["Ready"], shown["Status"], shown["Restarts"]) == ("2/2", "Running", "2")
+
+
 def test_deployment_row(find: Find, deployment: Object) -> None:
     deployment["metadata"]["creationTimestamp"] = ago(hours=2)
     deployment["status"] = {"replicas": 3, "readyReplicas": 2, "updatedReplicas": 1, "availableReplicas": 2}

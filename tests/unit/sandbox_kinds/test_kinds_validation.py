@@ -275,6 +275,18 @@ def test_pod_needs_containers_with_names_of_their_own(find: Find, pod: Object) -
     assert found == Cause("FieldValueDuplicate", "spec.containers[1].name", 'Duplicate value: "web"')
 
 
+def test_only_an_init_container_that_lives_on_has_probes_and_hooks(find: Find, pod: Object) -> None:
+    probed = {"name": "first", "image": "busybox:1", "livenessProbe": {"exec": {"command": ["true"]}}}
+    pod["spec"]["initContainers"] = [{**probed, "lifecycle": {"preStop": {"exec": {"command": ["true"]}}}}]
+    assert fields(check(find("pods"), pod)) == [
+        "spec.initContainers[0].lifecycle",
+        "spec.initContainers[0].livenessProbe",
+    ]
+
+    pod["spec"]["initContainers"][0]["restartPolicy"] = "Always"
+    assert check(find("pods"), pod) == []
+
+
 def test_volume_has_one_source(find: Find, pod: Object) -> None:
     pod["spec"]["volumes"] = [{"name": "v", "emptyDir": {}, "configMap": {"name": "c"}}]
     assert fields(check(find("pods"), pod)) == ["spec.volumes[0].configMap"]

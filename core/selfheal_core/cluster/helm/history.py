@@ -23,6 +23,7 @@ RELEASE_SELECTOR = {"labelSelector": "owner=helm"}
 RELEASE_TYPE = "helm.sh/release.v1"
 BODY_LIMIT_BYTES = 32 * 2**20
 """A Secret holds at most 1 MB; what inflates to more than this is not a release."""
+REVISION_DIGITS = 9
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
@@ -83,7 +84,7 @@ def revision_from_metadata(metadata: Metadata) -> Revision | None:
     """Read a revision from its Secret's metadata; None if it is no release Secret."""
     labels = metadata.labels
     number = labels.get("version", "")
-    if labels.get("owner") != "helm" or not labels.get("name") or not number.isdecimal():
+    if labels.get("owner") != "helm" or not labels.get("name") or not _is_revision(number):
         return None
     return Revision(
         release=labels["name"],
@@ -95,6 +96,10 @@ def revision_from_metadata(metadata: Metadata) -> Revision | None:
         secret_uid=metadata.uid,
         resource_version=metadata.resource_version,
     )
+
+
+def _is_revision(text: str) -> bool:
+    return text.isdecimal() and len(text) <= REVISION_DIGITS
 
 
 def newest_first(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
@@ -110,7 +115,7 @@ def decode_release(data: str | bytes) -> ReleaseBody:
     """
     try:
         release = msgspec.json.decode(_inflate(base64.b64decode(data)), type=_Release)
-    except (binascii.Error, zlib.error, msgspec.MsgspecError, ValueError) as error:
+    except (binascii.Error, zlib.error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise SelfhealError("the release Secret does not hold what Helm writes") from error
     chart = release.chart.metadata
     return ReleaseBody(

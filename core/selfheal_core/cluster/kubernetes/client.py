@@ -25,9 +25,11 @@ from selfheal_core.cluster.kubernetes.api_errors import (
 )
 from selfheal_core.cluster.kubernetes.configuration import Connection
 from selfheal_core.cluster.kubernetes.gulps import Gulps
+from selfheal_core.cluster.kubernetes.server_clock import ServerClock
 
 T = TypeVar("T")
-_JSON: type[Any] = Any
+_JSON: type[Any] = dict[str, Any]
+"""Whatever the API answers in JSON is an object."""
 Params = Mapping[str, str]
 
 CONNECT_SECONDS = 10.0
@@ -118,13 +120,15 @@ class KubernetesClient:
 
     Attributes:
         connection: Where it talks to.
+        clock: The server's, as far as its answers tell.
         writes: Requests sent that could change something; reviews of our own rights and dry runs are not counted.
         streams_lists: Whether the server is asked for lists as streams (WatchList); a reflector that finds out that it
             does not know them clears it for all.
     """
 
-    def __init__(self, connection: Connection, *, user_agent: str) -> None:
+    def __init__(self, connection: Connection, *, user_agent: str, clock: ServerClock | None = None) -> None:
         self.connection = connection
+        self.clock = clock or ServerClock()
         self.writes = 0
         self.streams_lists = True
         self._user_agent = user_agent
@@ -266,7 +270,7 @@ class KubernetesClient:
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> str:
         """Read a container's log, at most ``limit_bytes``; ``previous`` reads the run before the last restart."""
-        params = _log_params(container, previous, tail_lines, since_seconds, timestamps)
+        params = requests.log_params(container, previous, tail_lines, since_seconds, timestamps)
         params["limitBytes"] = str(limit_bytes)
         path = paths.path("v1", "pods", namespace=namespace, name=pod, subresource="log")
         return await self.get_text(path, params=params, deadline_seconds=deadline_seconds)
@@ -282,7 +286,7 @@ class KubernetesClient:
         timestamps: bool = False,
     ) -> AsyncIterator[bytes]:
         """Read a container's log as it grows, line by line, until it ends or the iterator is closed."""
-        params = _log_params(container, False, tail_lines, since_seconds, timestamps)
+        params = requests.log_params(container, False, tail_lines, since_seconds, timestamps)
         params["follow"] = "true"
         path = paths.path("v1", "pods", namespace=namespace, name=pod, subresource="log")
         return self.stream_lines(path, params, idle_seconds=None)
@@ -426,6 +430,7 @@ class KubernetesClient:
                     allow_redirects=False,
                     **self.connection.options,
                 )
+                self.clock.note(response.headers.get("Date", ""))
                 if response.status < 300:
                     return response, until
                 raise await _refusal(request, response)
@@ -486,18 +491,3 @@ async def _read_bounded(response: aiohttp.ClientResponse, limit_bytes: int, path
             raise ServerFault(f"the answer to {path} is longer than {limit_bytes} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _log_params(
-    container: str, previous: bool, tail_lines: int | None, since_seconds: int | None, timestamps: bool
-) -> dict[str, str]:
-    params = {"container": container} if container else {}
-    if previous:
-        params["previous"] = "true"
-    if tail_lines is not None:
-        params["tailLines"] = str(tail_lines)
-    if since_seconds is not None:
-        params["sinceSeconds"] = str(since_seconds)
-    if timestamps:
-        params["timestamps"] = "true"
-    return params

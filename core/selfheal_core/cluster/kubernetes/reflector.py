@@ -9,7 +9,7 @@ Levels, not edges: ``store`` is the truth, changes are hints. What it promises u
 - Attempts back off with jitter, and only a stream that lived for a while resets that; ``Retry-After`` is honoured.
 - A version that is gone (410), or at which several streams in a row failed, leads to a new list.
 - Refused credentials (401) are looked up again every few seconds, which costs the server nothing.
-- One object that can't be decoded is skipped; the rest goes on.
+- One object that can't be decoded is left out, and forgotten if it was known; the rest goes on.
 
 There is no queue to its consumers, because there is nothing to bound: ``on_change`` is called in the event loop and
 marks what is dirty, the store holds each object once, and a reader that comes late finds the newest state only. What
@@ -18,7 +18,8 @@ the loop itself holds up the server's connection, not our memory: the read buffe
 
 Streams are the default for lists because they are better by every figure. ``python -m benchmarks reflector`` does both;
 10,000 pods of 12 KB as a stream and in pages of 500: 0.38 and 0.42 s of CPU, the first pod known after 9 and 52 ms, 83
-and 95 MB at the peak of the whole process. They also save a request: the stream goes on as the watch.
+and 95 MB at the peak of the whole process. They also save a request: the stream goes on as the watch. Only over a slow
+link pages win, because API servers compress them; a stream that takes long gives way to them.
 """
 
 import asyncio
@@ -69,8 +70,9 @@ STREAM_REFUSALS = frozenset({400, 405, 406, 422, 501})
 """What servers answer that do not know these parameters, or have the feature switched off (422)."""
 STREAM_SILENCE_SECONDS = 5.0
 """A streamed list that says nothing for so long is not one: an older server ignores what it does not know."""
-STREAMED_LIST_SECONDS = 120.0
-"""Neither is one that has not come to its end after so long, however much it says."""
+STREAMED_LIST_SECONDS = 15.0
+"""Neither is one that has not come to its end after so long, however much it says; or the link is slow (50,000 pods
+take 3 s on a quick one), and pages are better: API servers compress pages to a tenth, and streams not at all."""
 CREDENTIALS_CHECK_SECONDS = 3.0
 """How often refused credentials are looked up anew; with ``credentials.REISSUE_SECONDS`` within the 15 s promised."""
 
@@ -105,6 +107,7 @@ class Reflector(Generic[T]):
         random: Uniform in 0..1, for jitter.
         pacing: Waits between attempts.
         stream_silence_seconds: Longest silence of a streamed list before the server counts as not knowing them.
+        stream_deadline_seconds: Longest that a streamed list may take.
 
     Attributes:
         statistics: What it has been through.
@@ -127,6 +130,7 @@ class Reflector(Generic[T]):
         random: Callable[[], float] = random_module.random,
         pacing: Pacing = DEFAULT_PACING,
         stream_silence_seconds: float = STREAM_SILENCE_SECONDS,
+        stream_deadline_seconds: float = STREAMED_LIST_SECONDS,
     ) -> None:
         self.statistics = Statistics()
         self._client = client
@@ -143,6 +147,7 @@ class Reflector(Generic[T]):
         self._pacing = pacing
         self._backoff = Backoff(pacing, random)
         self._stream_silence_seconds = stream_silence_seconds
+        self._stream_deadline_seconds = stream_deadline_seconds
         self._state = SourceState(name, clock, on_source)
         self._woken = asyncio.Event()
         self._store: dict[Uid, T] = {}
@@ -229,7 +234,7 @@ class Reflector(Generic[T]):
         """Read up to the mark that ends the list; until a first is complete, what comes is stored and told at once."""
         found: dict[Uid, T] = {}
         loop = asyncio.get_running_loop()
-        until = loop.time() + STREAMED_LIST_SECONDS
+        until = loop.time() + self._stream_deadline_seconds
         while line := await stream.readline():
             event = self._received(line)
             if event.kind == "listed":
@@ -240,6 +245,10 @@ class Reflector(Generic[T]):
                 _store(found, event.kind, event.object)
                 if not self._complete:
                     self._deliver(self._change(event.kind, event.object))
+            elif event.kind == "unreadable":
+                found.pop(event.uid, None)
+                if not self._complete:
+                    self._deliver(self._left_out(event.uid))
             silence.reschedule(min(loop.time() + self._stream_silence_seconds, until))
         raise ServerFault("the server ended the list before it was complete")
 
@@ -297,6 +306,8 @@ class Reflector(Generic[T]):
         async with self._open({"resourceVersion": self._version or ""}) as stream:
             self._opened_at = time.monotonic()
             # A server that takes a watch sends what was missed before anything else: the data counts as current again.
+            # Were it to fall silent in this very moment, that would be wrong for ``idle_seconds``; waiting for a word
+            # instead would hold all healing for a minute after each reconnection, as long as a bookmark takes.
             self._state.prove()
             await self._follow(stream)
 
@@ -321,6 +332,8 @@ class Reflector(Generic[T]):
             self._futile_streams = 0
             if event.object is not None:
                 self._deliver(self._change(event.kind, event.object))
+            elif event.kind == "unreadable":
+                self._deliver(self._left_out(event.uid))
             self._state.prove()
             self.statistics.keep_up(stream.backlog_bytes(), self._clock)
 
@@ -347,6 +360,12 @@ class Reflector(Generic[T]):
                 yield Change("deleted", item, previous)
         elif previous is None or previous.metadata.resource_version != item.metadata.resource_version:
             yield Change("added" if previous is None else "modified", item, previous)
+
+    def _left_out(self, uid: Uid) -> Iterator[Change[T]]:
+        """What is known of an object that can't be read any more is out of date: forget it, as a new list would."""
+        previous = self._store.pop(uid, None)
+        if previous is not None:
+            yield Change("deleted", previous, previous)
 
     def _deliver(self, changes: Iterable[Change[T]]) -> None:
         for change in changes:

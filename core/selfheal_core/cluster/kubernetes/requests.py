@@ -170,3 +170,19 @@ def event(
         "reportingComponent": component,
         "reportingInstance": instance,
     }
+
+
+def log_params(
+    container: str, previous: bool, tail_lines: int | None, since_seconds: int | None, timestamps: bool
+) -> dict[str, str]:
+    """Query parameters for a container's log; what is not asked for is left out."""
+    params = {"container": container} if container else {}
+    if previous:
+        params["previous"] = "true"
+    if tail_lines is not None:
+        params["tailLines"] = str(tail_lines)
+    if since_seconds is not None:
+        params["sinceSeconds"] = str(since_seconds)
+    if timestamps:
+        params["timestamps"] = "true"
+    return params
