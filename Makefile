@@ -104,6 +104,19 @@ lint: $(DEV) $(TOOLS) $(LINT_VENV)/.done ## ruff, mypy strict, import-linter, ch
 .PHONY: check
 check: lint test ## lint, then test
 
+.PHONY: coverage
+coverage: $(DEV) $(TOOLS) $(TABLES_VENV)/.done ## which lines the quick tests reach (TEST_ARGS: which tests); pages in .cache/coverage/html
+	@rm -rf .cache/coverage; \
+	$(BIN)/python -m coverage run -m pytest $(or $(TEST_ARGS),--ignore=tests/e2e -m "not slow") && outcome=0 || outcome=$$?; \
+	$(BIN)/python -m coverage combine --quiet; \
+	$(BIN)/python -m coverage html --quiet; \
+	$(BIN)/python -m coverage report; \
+	exit $$outcome
+
+.PHONY: mutate
+mutate: $(DEV) ## change the decisions of domain/ one by one; what no test notices is printed (MODULES="heal filters", or --all)
+	@$(BIN)/python -m checks.mutation $(MODULES)
+
 .PHONY: bench
 bench: $(DEV) $(TOOLS) ## benchmarks; prints a table, writes benchmarks/results/*.json
 	@$(BIN)/python -m benchmarks
@@ -137,4 +150,4 @@ lock: ## resolve requirements/*.txt anew (needs uv)
 
 .PHONY: clean
 clean: ## remove what these targets made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/results
+	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/results
