@@ -69,7 +69,7 @@ def skew_finding(seconds: float) -> Finding:
     if abs(seconds) <= SKEW_LIMIT_SECONDS:
         return Finding("ok", "clock", "agrees with the API server's to within 2 s")
     off, ahead = duration(round(abs(seconds))), seconds > 0
-    effect = f"ages of pods, restarts and revisions read {off} too {'long' if ahead else 'short'}"
+    effect = f"ages are told by the API server's, kubectl's ages read {off} too {'long' if ahead else 'short'}"
     text = (
         f"{off} {'ahead of' if ahead else 'behind'} the API server's: {effect}, and a valid credential may be refused"
     )

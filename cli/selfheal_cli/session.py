@@ -139,10 +139,18 @@ async def open_session(
         identity = connection.identity
         scope = (identity.namespace,) if namespaces is None else namespaces
         client = KubernetesClient(connection, user_agent=f"selfheal-{source}/{__version__}")
-        rates = error_rates(client, time.time, namespaces=scope, prometheus=prometheus)
-        observer = Observer(client, namespaces=scope, sources=sources, error_rates=rates)
+        # What the cluster wrote is compared with now by the clock that wrote it.
+        clock = client.clock
+        rates = error_rates(client, clock, namespaces=scope, prometheus=prometheus)
+        observer = Observer(client, namespaces=scope, sources=sources, clock=clock, error_rates=rates)
         operations = executor(
-            client, observer, source=source, read_only=read_only, verify_seconds=verify_seconds, environ=environ
+            client,
+            observer,
+            source=source,
+            read_only=read_only,
+            verify_seconds=verify_seconds,
+            environ=environ,
+            clock=clock,
         )
         running = asyncio.create_task(observer.run())
         try:

@@ -7,7 +7,6 @@ one fact a line.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -183,7 +182,7 @@ async def show(session: Session, form: Form, *, once: bool, write: Callable[[str
     """
     await first_data(session)
     snapshot = session.observer.snapshot()
-    now = time.time()
+    now = session.client.clock()
     for line in _FORMS[form](snapshot, now):
         write(line)
     tell = _CHANGES.get(form)
@@ -202,6 +201,6 @@ async def _tell_changes(
     with contextlib.suppress(TimeoutError):
         await session.observer.wait_for(lambda shot: shot.sequence != before.sequence, QUIET_SECONDS)
     after = session.observer.snapshot()
-    for line in tell(before, after, time.time()):
+    for line in tell(before, after, session.client.clock()):
         write(line)
     return after

@@ -21,6 +21,7 @@ from selfheal_core import __version__
 from selfheal_core.cluster.kubernetes import paths
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import Connection, connect
+from selfheal_core.cluster.kubernetes.server_clock import ServerClock
 from selfheal_core.cluster.prometheus.errors import PrometheusError
 from selfheal_core.domain.heal import HealPolicy
 from selfheal_core.domain.snapshot import AppKey, Snapshot
@@ -100,6 +101,7 @@ class ClusterFeed:
         clock: Seconds since the epoch.
 
     Attributes:
+        clock: The same, corrected by what the cluster's answers say. What the cluster wrote is compared with this.
         surroundings: Where we are; filled in when the connection is configured.
         first_contact: Set to the server's version with its first answer, or to why there was none.
         faults: Errors of ours in the background, which were logged and from which it went on.
@@ -118,7 +120,7 @@ class ClusterFeed:
         self.faults = 0
         self._choice = choice
         self._environ = environ
-        self._clock = clock
+        self.clock = ServerClock(clock)
         self._mailbox: Mailbox[Snapshot] = Mailbox()
         self._bridge = Bridge()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -187,7 +189,7 @@ class ClusterFeed:
         """Follow the cluster of one connection until it is left for another, or the end."""
         self._connection = connection
         try:
-            self._client = KubernetesClient(connection, user_agent=f"selfheal-console/{__version__}")
+            self._client = KubernetesClient(connection, user_agent=f"selfheal-console/{__version__}", clock=self.clock)
             self._surround(connection)
             self._mailbox.take()  # what the old cluster left there
             self._arrived.set()
@@ -230,9 +232,9 @@ class ClusterFeed:
         while not self._stop.is_set() and self._next is None:
             self._rescope.clear()
             scope = self.surroundings.namespaces
-            rates = error_rates(client, self._clock, namespaces=scope, prometheus=self._choice.prometheus)
+            rates = error_rates(client, self.clock, namespaces=scope, prometheus=self._choice.prometheus)
             self._rates = rates
-            observer = Observer(client, namespaces=scope, clock=self._clock, error_rates=rates)
+            observer = Observer(client, namespaces=scope, clock=self.clock, error_rates=rates)
             self._observer, self._operations = observer, None
             tasks = [
                 asyncio.create_task(observer.run()),
@@ -356,7 +358,7 @@ class ClusterFeed:
                 source="console",
                 read_only=self._choice.read_only,
                 environ=self._environ,
-                clock=self._clock,
+                clock=self.clock,
             )
         return self._operations
 

@@ -128,7 +128,8 @@ def _open_screen(settings: Settings) -> None:
         from selfheal_tui.terminal.link import Link
 
         _wait_for_contact(feed)
-        session = Session(feed, choose_glyphs(settings.glyphs, os.environ), commands=commands)
+        glyphs = choose_glyphs(settings.glyphs, os.environ)
+        session = Session(feed, glyphs, clock=feed.clock, commands=commands)
         app = SelfhealApp(session, frame_seconds=1 / settings.frames_per_second, link=Link(settings.slow_link))
         app.run(mouse=False)
     finally:

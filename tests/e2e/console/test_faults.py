@@ -183,6 +183,22 @@ def test_neither_namespaces_nor_reviews_are_allowed(open_console: Open, server: 
     assert console.writes() == []
 
 
+@pytest.mark.parametrize("offset_seconds", [3600.0, -3600.0])
+def test_ages_are_told_by_the_clock_that_wrote_them(
+    open_console: Open, server: ServerProcess, offset_seconds: float
+) -> None:
+    server.command(clock=offset_seconds)
+    terminal = open_console().terminal
+    terminal.send("2")
+    terminal.wait_for(lambda screen: "LAST EXIT" in screen, 10)
+
+    # The pods of the server are an hour old, by its own clock.
+    ages = re.findall(r"Error +(\S+) +31m", terminal.text())
+
+    assert ages
+    assert set(ages) == {"1h"}
+
+
 def test_a_cluster_whose_clock_is_an_hour_off(open_console: Open, server: ServerProcess) -> None:
     server.command(clock=3600)
     console = open_console()

@@ -196,8 +196,14 @@ async def test_text_of_the_server_can_not_command_the_terminal(
 @pytest.mark.parametrize(
     ("offset_seconds", "said"),
     [
-        (-3600.0, "warning clock: 1h ahead of the API server's: ages of pods, restarts and revisions read 1h too long"),
-        (3600.0, "warning clock: 1h behind the API server's: ages of pods, restarts and revisions read 1h too short"),
+        (
+            -3600.0,
+            "warning clock: 1h ahead of the API server's: ages are told by the API server's, kubectl's ages read 1h too long",
+        ),
+        (
+            3600.0,
+            "warning clock: 1h behind the API server's: ages are told by the API server's, kubectl's ages read 1h too short",
+        ),
     ],
 )
 async def test_a_clock_that_is_off_is_told_with_its_effect(
