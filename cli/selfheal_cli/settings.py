@@ -33,16 +33,18 @@ class Settings:
 
     Attributes:
         context: Context of the kubeconfig; None for the current one.
-        namespace: Scope; None for the context's own namespace.
-        all_namespaces: Scope is every namespace; a namespace given more closely to the caller wins.
-        kubeconfig: File; None for the usual places.
+        namespace: Namespace to look at; None for the context's own namespace.
+        all_namespaces: Look at every namespace; a namespace given more closely to the caller wins.
+        kubeconfig: File that names the cluster; None for the usual places.
         read_only: Refuse every write.
-        prometheus: URL, ``namespace/service:port`` for the API server's proxy, or ``none``; "" to look for one.
+        prometheus: Who is asked for error rates: a URL, ``namespace/service:port`` through the API server, or ``none``;
+            "" to look for one.
         glyphs: Signs to draw with; ``auto`` goes by the locale.
         colour: How many colours the terminal is given; ``auto`` goes by the terminal.
         frames_per_second: How often the screen is drawn at most.
         slow_link: Draw less often, ``auto`` once the terminal takes long to accept a frame.
-        keys: Keys of the console's commands where they are not the built-in ones, by the command's id.
+        keys: Keys of the console's commands where they are not the built-in ones, by the command's id. In the file
+            only.
     """
 
     context: str | None = None

@@ -198,11 +198,13 @@ async def test_text_of_the_server_can_not_command_the_terminal(
     [
         (
             -3600.0,
-            "warning clock: 1h ahead of the API server's: ages are told by the API server's, kubectl's ages read 1h too long",
+            "warning clock: 1h ahead of the API server's: ages are told by the API server's, "
+            "kubectl's ages read 1h too long",
         ),
         (
             3600.0,
-            "warning clock: 1h behind the API server's: ages are told by the API server's, kubectl's ages read 1h too short",
+            "warning clock: 1h behind the API server's: ages are told by the API server's, "
+            "kubectl's ages read 1h too short",
         ),
     ],
 )
