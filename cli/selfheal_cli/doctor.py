@@ -11,7 +11,6 @@ import click
 from selfheal_cli import cluster_checks, local_checks
 from selfheal_cli.document import camel
 from selfheal_cli.finding import COLOURS, Finding
-from selfheal_cli.session import SANDBOX_CONTEXT
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import Connection, connect
 from selfheal_core.domain.escape import json_printable, printable
@@ -94,8 +93,7 @@ async def _examine(
         answer, server_version = await cluster_checks.version(client)
         take(answer)
         if answer.verdict == "ok":
-            practice = identity.context.startswith(SANDBOX_CONTEXT)
-            async for finding in _inside(client, namespace or identity.namespace, prometheus, practice):
+            async for finding in _inside(client, namespace or identity.namespace, prometheus, identity.is_sandbox):
                 take(finding)
         take(await local_checks.helm(connection.kubeconfig, identity.context))
         take(await local_checks.kubectl(server_version))

@@ -30,8 +30,6 @@ STEADY_SECONDS = 10.0
 """A recovery has to last this long before it is called one."""
 PRACTICE_STEADY_SECONDS = 3.0
 """The same in an embedded cluster, where people learn and nobody waits."""
-SANDBOX_CONTEXT = "selfheal-sandbox"
-"""Contexts of embedded clusters begin with this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def executor(
     """
     connection = client.connection
     context = connection.identity.context
-    practice = context.startswith(SANDBOX_CONTEXT)
+    practice = connection.identity.is_sandbox
     return Operations(
         client,
         lambda: Helm.find(environ, kubeconfig=connection.kubeconfig, context=context),

@@ -101,12 +101,17 @@ def check_screen(console: Console) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_every_key_on_every_screen_draws_hostile_text_as_text(
     make_console: Callable[..., Console], size: tuple[int, int]
 ) -> None:
     leaving = {"q", "^c", "^z"}
     keys = [command.key for command in all_commands() if command.key not in leaving and len(command.key) == 1]
+    if size != SIZES[0]:
+        # The same texts with more room; what only moves or starts something adds nothing.
+        looking = {command.key for command in all_commands() if command.section == "look"}
+        keys = [key for key in keys if key in looking or key.isdecimal()]
     console = make_console(hostile_feed())
     async with console.app.run_test(size=size):
         await console.settle()

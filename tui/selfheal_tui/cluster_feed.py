@@ -214,7 +214,7 @@ class ClusterFeed:
             namespaces=(identity.namespace,) if chosen is None else chosen,
             read_only=self._choice.read_only,
             kubeconfig=str(self._choice.kubeconfig or ""),
-            sandbox=identity.context.startswith("selfheal-sandbox"),
+            sandbox=identity.is_sandbox,
         )
 
     async def _contact(self, client: KubernetesClient) -> None:

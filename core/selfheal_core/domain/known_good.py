@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from selfheal_core.domain.objects import ConfigMap
+from selfheal_core.domain.objects import ConfigMap, Int32, Moment
 from selfheal_core.domain.snapshot import Application, Revision, Snapshot, Track
 
 CONFIG_MAP_PREFIX = "selfheal-known-good-"
@@ -44,10 +44,10 @@ class KnownGood(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
         image: Image of its first container.
     """
 
-    revision: int
+    revision: Int32
     good: bool
-    healthy_since: float | None = None
-    healthy_until: float | None = None
+    healthy_since: Moment | None = None
+    healthy_until: Moment | None = None
     observed_by: str = ""
     image: str = ""
 
@@ -75,7 +75,7 @@ def decode_records(config_map: ConfigMap) -> dict[int, KnownGood]:
     for key, text in config_map.data.items():
         try:
             record = msgspec.json.decode(text, type=KnownGood)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
         if key == str(record.revision):
             records[record.revision] = record

@@ -13,6 +13,8 @@ Uid = str
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """The API's own ranges; a number beyond them is no number of a Kubernetes object."""
+Moment = Annotated[float, msgspec.Meta(ge=0, le=253_370_764_799)]
+"""Seconds since the epoch, up to the last year but one that has four digits: it can be told in any time zone."""
 
 
 class Wire(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):

@@ -30,6 +30,7 @@ _SCALE = {
 
 LARGEST = 2**63 - 1
 """As in ``resource.Quantity``; the number of digits is bounded too, so that nobody has to write out a megabyte."""
+WHOLE_DIGITS = 9
 _QUANTITY = re.compile(r"([+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,3})?)([numkMGTPE]?|[KMGTPE]i)")
 
 
@@ -41,6 +42,11 @@ def _parse(quantity: str | int) -> Decimal:
     if abs(value) > LARGEST:
         raise ValueError(f"'{quantity}' is more than a Kubernetes quantity can be")
     return value
+
+
+def whole_number(text: str) -> int | None:
+    """Digits, as annotations and labels hold them; None for anything else, and for more of them than any count has."""
+    return int(text) if text.isdecimal() and len(text) <= WHOLE_DIGITS else None
 
 
 @lru_cache(maxsize=16_384)

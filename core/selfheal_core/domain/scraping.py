@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from selfheal_core.domain.quantities import whole_number
+
 SCRAPE_ANNOTATION = "prometheus.io/scrape"
 PORT_ANNOTATION = "prometheus.io/port"
 PATH_ANNOTATION = "prometheus.io/path"
@@ -20,9 +22,9 @@ def metrics_port(annotations: Mapping[str, str], ports: Sequence[tuple[str, int]
     wish = annotations.get(SCRAPE_ANNOTATION, "")
     if wish == "false":
         return None
-    annotated = annotations.get(PORT_ANNOTATION, "")
-    if wish == "true" and annotated.isdecimal() and 0 < int(annotated[:6]) <= HIGHEST_PORT:
-        return int(annotated)
+    annotated = whole_number(annotations.get(PORT_ANNOTATION, ""))
+    if wish == "true" and annotated is not None and 0 < annotated <= HIGHEST_PORT:
+        return annotated
     by_name = dict(ports)
     named = next((by_name[name] for name in PORT_NAMES if name in by_name), None)
     if named is not None or wish != "true":

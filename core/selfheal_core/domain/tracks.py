@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from selfheal_core.domain.objects import Workload
+from selfheal_core.domain.quantities import whole_number
 from selfheal_core.domain.snapshot import OwnerKey, Revision, Track
 from selfheal_core.domain.times import parse_time
 
@@ -118,8 +119,7 @@ def _revision_step(newest: Revision, before: Revision | None) -> str:
 
 
 def _annotated(workload: Workload) -> int | None:
-    annotated = workload.metadata.annotations.get(REVISION_ANNOTATION, "")
-    return int(annotated) if annotated.isdecimal() else None
+    return whole_number(workload.metadata.annotations.get(REVISION_ANNOTATION, ""))
 
 
 def _revision(workload: Workload, revisions: Sequence[Revision]) -> tuple[int | None, bool]:
@@ -180,8 +180,7 @@ def _image(workload: Workload) -> str:
 
 
 def _rollout_number(replica_set: Workload) -> int:
-    text = replica_set.metadata.annotations.get(ROLLOUT_ANNOTATION, "")
-    return int(text) if text.isdecimal() else 0
+    return whole_number(replica_set.metadata.annotations.get(ROLLOUT_ANNOTATION, "")) or 0
 
 
 def _split_image(image: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from selfheal_core.domain.objects import Metadata
+from selfheal_core.domain.quantities import whole_number
 from selfheal_core.domain.snapshot import Revision
 from selfheal_core.domain.times import parse_time
 from selfheal_core.errors import SelfhealError
@@ -23,7 +24,6 @@ RELEASE_SELECTOR = {"labelSelector": "owner=helm"}
 RELEASE_TYPE = "helm.sh/release.v1"
 BODY_LIMIT_BYTES = 32 * 2**20
 """A Secret holds at most 1 MB; what inflates to more than this is not a release."""
-REVISION_DIGITS = 9
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
@@ -83,23 +83,19 @@ def secret_name(release: str, revision: int) -> str:
 def revision_from_metadata(metadata: Metadata) -> Revision | None:
     """Read a revision from its Secret's metadata; None if it is no release Secret."""
     labels = metadata.labels
-    number = labels.get("version", "")
-    if labels.get("owner") != "helm" or not labels.get("name") or not _is_revision(number):
+    number = whole_number(labels.get("version", ""))
+    if labels.get("owner") != "helm" or not labels.get("name") or number is None:
         return None
     return Revision(
         release=labels["name"],
         namespace=metadata.namespace,
-        number=int(number),
+        number=number,
         status=labels.get("status", "unknown"),
         # Helm's own label `modifiedAt` changes again when a newer revision supersedes this one.
         deployed_at=parse_time(metadata.creation_timestamp),
         secret_uid=metadata.uid,
         resource_version=metadata.resource_version,
     )
-
-
-def _is_revision(text: str) -> bool:
-    return text.isdecimal() and len(text) <= REVISION_DIGITS
 
 
 def newest_first(revisions: Iterable[Revision]) -> tuple[Revision, ...]:

@@ -33,6 +33,8 @@ from selfheal_core.cluster.kubernetes.credentials import (
 from selfheal_core.errors import BadUsage
 
 SERVICE_ACCOUNT_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
+SANDBOX_CONTEXT = "selfheal-sandbox"
+"""What the names of an embedded cluster's contexts begin with."""
 READ_BUFFER_BYTES = 2**23
 """One line of a watch is one object; etcd takes objects of 1.5 MB, other stores larger ones."""
 CONNECTION_LIMIT = 256
@@ -57,6 +59,14 @@ class Identity:
     user: str
     namespace: str
     server: str
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether this is an embedded cluster on this machine, in which things may be broken for practice.
+
+        Both must hold, its name and a loopback address: no name that somebody gives a real cluster is enough.
+        """
+        return self.context.startswith(SANDBOX_CONTEXT) and is_loopback(URL(self.server).host or "")
 
 
 class RequestOptions(TypedDict, total=False):
