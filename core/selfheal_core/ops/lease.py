@@ -12,6 +12,7 @@ from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.cluster.kubernetes.requests import lease as lease_body
 from selfheal_core.domain.escape import printable
+from selfheal_core.domain.objects import Int32, Metadata, Wire
 from selfheal_core.domain.times import ago, parse_time
 from selfheal_core.errors import Refused
 
@@ -22,6 +23,19 @@ SKEW_SECONDS = 5.0
 CALL_SECONDS = 5.0
 _API = "coordination.k8s.io/v1"
 _NAME_LIMIT = 253
+
+
+class _LeaseSpec(Wire, frozen=True):
+    holder_identity: str | None = None
+    lease_duration_seconds: Int32 | None = None
+    acquire_time: str | None = None
+    renew_time: str | None = None
+    lease_transitions: Int32 | None = None
+
+
+class _Lease(Wire, frozen=True):
+    metadata: Metadata = Metadata()
+    spec: _LeaseSpec | None = None
 
 
 class Held:
@@ -94,15 +108,16 @@ class ReleaseLease:
         """
         now = self._clock()
         try:
-            found = await self._client.get_json(self._path(), deadline_seconds=CALL_SECONDS)
+            found = await self._client.get(self._path(), _Lease, deadline_seconds=CALL_SECONDS)
         except NotFound:
             found = None
         if found is None:
             return await self._create(now)
-        self._refuse_if_held(found, now)
-        transitions = int(found["spec"].get("leaseTransitions") or 0) + 1
-        version = str(found["metadata"]["resourceVersion"])
-        return await self._replace(Held(version, now, transitions), self._holder)
+        spec = found.spec or _LeaseSpec()
+        self._refuse_if_held(spec, now)
+        return await self._replace(
+            Held(found.metadata.resource_version, now, (spec.lease_transitions or 0) + 1), self._holder
+        )
 
     async def release(self, held: Held) -> None:
         """Give the lease back; if that fails it runs out by itself."""
@@ -142,14 +157,13 @@ class ReleaseLease:
                 if self._clock() - renewed_at + self._renew_seconds > DURATION_SECONDS:
                     held.lost = f"the lease of {self._subject} could not be renewed: {error.what}"
 
-    def _refuse_if_held(self, found: Any, now: float) -> None:
-        spec = found.get("spec") or {}
-        holder = spec.get("holderIdentity") or ""
-        renewed = parse_time(spec.get("renewTime"))
-        duration = float(spec.get("leaseDurationSeconds") or DURATION_SECONDS)
+    def _refuse_if_held(self, spec: "_LeaseSpec", now: float) -> None:
+        holder = spec.holder_identity or ""
+        renewed = parse_time(spec.renew_time)
+        duration = float(spec.lease_duration_seconds or DURATION_SECONDS)
         if not holder or renewed is None or now > renewed + duration + SKEW_SECONDS:
             return
-        acquired = parse_time(spec.get("acquireTime"))
+        acquired = parse_time(spec.acquire_time)
         since = f", since {ago(now - acquired)} ago" if acquired is not None else ""
         raise Refused(
             f"another operation on {self._subject} is under way: {printable(holder, limit=120)}{since}",

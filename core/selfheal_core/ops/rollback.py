@@ -169,7 +169,8 @@ async def _manifests(world: World, plan: Plan) -> _Manifests:
 async def _manifest(world: World, plan: Plan, number: int) -> str:
     where = path("v1", "secrets", namespace=plan.newest.namespace, name=secret_name(plan.track.release, number))
     secret = await world.client.get_json(where)
-    return decode_release(str(secret["data"]["release"])).manifest
+    data = secret.get("data")
+    return decode_release(str(data.get("release", "") if isinstance(data, dict) else "")).manifest
 
 
 async def _dry_run(world: World, plan: Plan) -> str:

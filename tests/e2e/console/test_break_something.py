@@ -92,16 +92,6 @@ def test_a_crash_by_keys_is_healed_before_the_operators_eyes(demo: SandboxProces
         press(console, "@", "[8 Journal]", "break", "recovered")
 
 
-@pytest.mark.parametrize("fault", HEALED, ids=lambda fault: fault.name)
-async def test_each_fault_is_healed_by_its_layer(
-    demo: SandboxProcess, environ: Mapping[str, str], fault: Fault
-) -> None:
-    async with operator(demo, environ) as session:
-        steps = await broken(session, fault)
-    assert steps[-1].phase == "recovered", steps
-    assert HEALED[fault] in steps[-1].text
-
-
 async def test_a_bad_release_is_healed_by_the_rollback_that_it_leaves_to_the_operator(
     demo: SandboxProcess, environ: Mapping[str, str]
 ) -> None:
@@ -119,3 +109,13 @@ async def test_a_bad_release_is_healed_by_the_rollback_that_it_leaves_to_the_ope
         steps = await breaking
     assert rolled[-1].phase == "recovered", rolled
     assert steps[-1].phase == "recovered", steps
+
+
+@pytest.mark.parametrize("fault", HEALED, ids=lambda fault: fault.name)
+async def test_each_fault_is_healed_by_its_layer(
+    demo: SandboxProcess, environ: Mapping[str, str], fault: Fault
+) -> None:
+    async with operator(demo, environ) as session:
+        steps = await broken(session, fault)
+    assert steps[-1].phase == "recovered", steps
+    assert HEALED[fault] in steps[-1].text

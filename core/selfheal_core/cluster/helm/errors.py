@@ -2,6 +2,7 @@
 
 import re
 
+from selfheal_core.domain.escape import printable
 from selfheal_core.errors import ClusterUnreachable, SelfhealError
 
 WORDS_LIMIT = 400
@@ -72,7 +73,5 @@ def complaint(stderr: str) -> str:
     """The sentence of helm's output that says what went wrong, on one line, cut to a readable length."""
     start = stderr.rfind("Error: ")
     text = stderr[start + len("Error: ") :] if start >= 0 else stderr
-    line = " ".join(text.split())
-    if not line:
-        return "it gave no reason"
-    return line if len(line) <= WORDS_LIMIT else line[: WORDS_LIMIT - 1] + "…"
+    line = printable(" ".join(text.split()), limit=WORDS_LIMIT)
+    return line or "it gave no reason"

@@ -64,17 +64,14 @@ class LineStream:
         self._server = server
         self._idle_seconds = idle_seconds
         self._read_bytes = 0
-        connection = response.connection
-        transport = None if connection is None else connection.transport
+        transport = _transport(response)
         self._socket = None if transport is None else transport.get_extra_info("socket")
         self._response = response
         self._gulps: Gulps | None = None
 
     def read_in_gulps(self) -> None:
         """From here on, take what comes within a moment at once while the stream is busy (see ``gulps``)."""
-        connection = self._response.connection
-        transport = connection.transport if connection is not None else None
-        self._gulps = Gulps(transport)
+        self._gulps = Gulps(_transport(self._response))
 
     @property
     def unread_bytes(self) -> int:
@@ -360,6 +357,9 @@ class KubernetesClient:
         try:
             yield LineStream(response, self.connection.identity.server, idle_seconds)
         finally:
+            # Aborted, not closed: a farewell over TLS waits for the server's, and a watch has none to say.
+            if (transport := _transport(response)) is not None:
+                transport.abort()
             response.close()
 
     async def _write(
@@ -491,3 +491,7 @@ async def _read_bounded(response: aiohttp.ClientResponse, limit_bytes: int, path
             raise ServerFault(f"the answer to {path} is longer than {limit_bytes} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _transport(response: aiohttp.ClientResponse) -> asyncio.Transport | None:
+    return None if response.connection is None else response.connection.transport

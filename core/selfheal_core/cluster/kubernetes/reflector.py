@@ -376,9 +376,9 @@ class Reflector(Generic[T]):
                 self.statistics.consumer_errors += 1
 
     def _count_unreadable(self, count: int) -> None:
-        if count:
-            LOG.warning("%d objects of %s do not fit and are left out", count, self._name)
-            self.statistics.unreadable += count
+        if count and not self.statistics.unreadable:
+            LOG.warning("%s: an object can't be read and is left out; further ones are only counted", self._name)
+        self.statistics.unreadable += count
 
     def _after(self, error: ApiError) -> float:
         """Take in how an attempt ended; gives the seconds until the next one."""
