@@ -81,11 +81,13 @@ class Terminal:
 
     def text(self) -> str:
         """The screen as text."""
-        return "\n".join(line.rstrip() for line in self._screen.display)
+        return "\n".join(line.rstrip() for line in self.lines())
 
     def lines(self) -> list[str]:
         """The screen, line by line."""
-        return list(self._screen.display)
+        # Not pyte's own `display`, which fails on half of a wide character, as there is in the middle of a frame.
+        rows = (self._screen.buffer[y] for y in range(self._screen.lines))
+        return ["".join(row[x].data for x in range(self._screen.columns)) for row in rows]
 
     def column(self, number: int) -> list[str]:
         """The characters of one column, top to bottom; much cheaper than the whole screen."""

@@ -16,6 +16,7 @@ from selfheal_core.cluster.kubernetes.watch_wire import Decoder
 from selfheal_core.domain.heal import HealPolicy
 from selfheal_core.domain.objects import Pod, PodMetrics
 from selfheal_core.domain.snapshot import Snapshot
+from selfheal_core.observe.error_rate import scrape_targets
 from selfheal_core.observe.join import Join
 from selfheal_core.observe.streams import COLLECTIONS
 from selfheal_core.observe.usage import measured
@@ -39,6 +40,14 @@ LABELS = {
 ENDED = {"terminated": {"exitCode": 1, "signal": 9, "reason": "Error", "startedAt": at(90), "finishedAt": at(60)}}
 CONDITION = {"type": "Ready", "status": "False", "reason": "No", "message": "not yet", "lastTransitionTime": at(50)}
 AMOUNTS = {"cpu": "100m", "memory": "64Mi"}
+RECORD = '{"revision":3,"good":true,"healthySince":1.0,"healthyUntil":9.0}'
+NOTES = {
+    "meta.helm.sh/release-name": "web",
+    "selfheal.internal/revision": "3",
+    "deployment.kubernetes.io/revision": "3",
+    "prometheus.io/scrape": "true",
+    "prometheus.io/port": "8080",
+}
 POD_SPEC = {
     "nodeName": "node-1",
     "containers": [
@@ -94,7 +103,7 @@ PARTS: Mapping[str, Document] = {
         "reportingComponent": "kubelet",
     },
     "secrets": {},
-    "configmaps": {"data": {"records": "[]"}},
+    "configmaps": {"data": {"3": RECORD, "4": "{}"}},
 }
 OWNERS = {"pods": ("ReplicaSet", "uid-replicasets"), "replicasets": ("Deployment", "uid-deployments")}
 
@@ -114,6 +123,8 @@ HOSTILE_TEXT = st.sampled_from(
         "[/][red]",
         "x" * 3000,
         "4 {} %s",
+        RECORD.replace("3", "1" + "0" * 4400).replace("9.0", "1e308"),
+        RECORD.replace("9.0", "1e308"),
     ]
 )
 NUMBERS = st.sampled_from([0, -1, -(2**31), 2**31 - 1, 2**63, 10**4000, 1e30, -0.5, 1e308])
@@ -128,7 +139,7 @@ ODD: st.SearchStrategy[Any] = st.one_of(
 def document(plural: str) -> Document:
     """An object in order."""
     metadata: Document = {
-        "name": "web",
+        "name": "selfheal-known-good-web" if plural == "configmaps" else "web",
         "namespace": "shop",
         "uid": f"uid-{plural}",
         "resourceVersion": "7",
@@ -136,7 +147,7 @@ def document(plural: str) -> Document:
         "creationTimestamp": at(1000),
         "deletionTimestamp": None,
         "labels": LABELS,
-        "annotations": {"meta.helm.sh/release-name": "web"},
+        "annotations": NOTES,
         "finalizers": [],
     }
     if plural in OWNERS:
@@ -158,7 +169,7 @@ def put(inside: Any, place: Path, value: Any) -> None:
     with contextlib.suppress(KeyError, IndexError, TypeError):
         for key in place[:-1]:
             inside = inside[key]
-        inside[place[-1]] = value
+        inside[place[-1]] = copy.deepcopy(value)
 
 
 def changes(plural: str) -> st.SearchStrategy[Document]:
@@ -235,6 +246,7 @@ def test_an_object_that_is_not_in_order_spoils_nothing_but_itself(
     bodies = {plural: encoded(each, ascii_only=ascii_only) for plural, each in mutated.items()}
     join = join_all(bodies, encoded(ordinary, ascii_only=True))
     join.refresh(NOW)
+    scrape_targets(join.pods(), join.rows)
     snapshot = Snapshot(1, NOW, (), dict(join.rows), dict(join.applications), {})
 
     assert snapshot.pods["uid-other"].name == "other"

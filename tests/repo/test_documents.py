@@ -1,4 +1,4 @@
-"""What the documents name exists: links, make targets, commands and their flags."""
+"""What the documents name exists: links, files, make targets, commands and their flags."""
 
 import re
 import shlex
@@ -14,6 +14,8 @@ from selfheal_sandbox.main import main as selfheal_sandbox
 from selfheal_tui.main import main as selfheal_tui
 
 ROOT = Path(__file__).parents[2]
+LINE_LIMIT = 140
+"""Characters; tables and commands have no other form."""
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 COMMANDS: dict[str, click.Command] = {
     "selfheal": selfheal,
@@ -45,6 +47,22 @@ def test_make_targets_exist(document: Path) -> None:
     assert named - targets == set()
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
+def test_files_that_are_named_exist(document: Path) -> None:
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    folders = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
+    named = re.findall(rf"`((?:{folders})/[\w./-]+)`", text)
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
+def test_lines_fit_on_a_screen(document: Path) -> None:
+    lines = document.read_text().splitlines()
+
+    assert [line for line in lines if len(line) > LINE_LIMIT and not line.startswith(("|", "$ "))] == []
+
+
 def command_lines(text: str) -> Iterator[list[str]]:
     """Command lines of ours in console blocks and in inline code."""
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
@@ -64,16 +82,16 @@ def complaints(words: list[str]) -> Iterator[str]:
     """What is named in a command line and does not exist."""
     command = COMMANDS[words[0]]
     position = 1
-    while isinstance(command, click.Group) and position < len(words) and re.fullmatch(r"[a-z-]+", words[position]):
+    while isinstance(command, click.Group) and position < len(words) and re.fullmatch(r"[a-z][a-z-]*", words[position]):
         found = command.commands.get(words[position])
         if found is None:
             yield f"{shlex.join(words)}: no command '{words[position]}'"
             return
         command, position = found, position + 1
-    flags = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+    flags = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
     for word in words[position:]:
         flag = word.partition("=")[0]
-        if flag.startswith("-") and flag not in flags | {"--help"}:
+        if flag.startswith("-") and flag not in flags:
             yield f"{shlex.join(words)}: no flag '{flag}'"
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from selfheal_core.errors import SelfhealError
-from selfheal_core.ops.faults import FAULTS
-from selfheal_core.ops.operation import Preview, Progress
+from selfheal_core.ops.faults import BAD_RELEASE, FAULTS
+from selfheal_core.ops.operation import Impact, Preview, Progress, Target
 from selfheal_tui.feed import LogBatch
 from selfheal_tui.present.logs import LogRequest
 from selfheal_tui.present.picking import Pick, matching
@@ -181,6 +181,22 @@ async def test_in_the_sandbox_something_is_broken_from_a_menu_of_all_layers(make
         assert feed.asked == [("preview", "break app-a", {"fault": "crash-loop"})]
         await console.press("escape")
     assert "run" not in [kind for kind, *_ in feed.asked]
+
+
+async def test_what_was_broken_and_a_person_has_to_heal_is_rolled_back_from_where_it_is_watched(
+    make_console: MakeConsole,
+) -> None:
+    fault = {"fault": BAD_RELEASE.name}
+    target = Target("application", "payments", "app-a", "app-a")
+    asked = Preview("break", target, Impact.ONE_STEP, "Break app-a", (), "", {}, "app-a", parameters=fault)
+    console = make_console(WaitingFeed(surroundings=replace(SURROUNDINGS, sandbox=True), previews={"break": asked}))
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("B")
+        await console.type_text("bad release")
+        await console.press("enter", "y", "R")
+        assert "Roll back app-a" in console.screen_text()
+        assert console.feed.asked[-1] == ("preview", "rollback app-a", {})
 
 
 async def test_outside_a_sandbox_the_key_only_says_why_not(make_console: MakeConsole) -> None:

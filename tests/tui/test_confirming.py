@@ -113,6 +113,23 @@ def test_arrows_choose_another_target_and_ask_for_a_new_preview() -> None:
     assert dialog.stage == "computing"
 
 
+def broken(fault: str) -> Dialog:
+    choices = (Choice(fault, fault),)
+    asked = preview(Impact.ONE_STEP, verb="break", parameters={"fault": fault}, choices={"fault": choices})
+    return typed(with_preview(Dialog(find_verb("break")), asked), "y")[0]
+
+
+def test_what_a_person_has_to_heal_is_one_key_away_while_it_is_watched() -> None:
+    assert "R roll back" in words(broken("bad-release"))
+    assert typed(broken("bad-release"), "R")[1] == ["remedy"]
+
+
+def test_what_heals_by_itself_offers_no_verb() -> None:
+    assert "R roll back" not in words(broken("crash"))
+    assert typed(broken("crash"), "R")[1] == ["none"]
+    assert typed(typed(opened(), "t", *"app-a", "enter")[0], "R")[1] == ["none"]
+
+
 def test_while_running_esc_leaves_it_running_and_z_asks_it_to_stop() -> None:
     running, _ = typed(opened(), "t", *"app-a", "enter")
     assert typed(running, "escape")[1] == ["close"]

@@ -203,7 +203,9 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
 
     def _ask_what_is_allowed(self) -> None:
         screen = self._table_screen()
-        if screen is None:
+        source = self.session.source("pods")
+        if screen is None or (source is not None and source.condition == "connecting"):
+            # While the first list comes in nothing can be changed anyway, and whoever answers has much to import.
             return
         verbs = screen.verbs()
         now = self.session.monotonic()

@@ -1,8 +1,11 @@
 """Somebody who types what a page says, in bash, in a folder like a clone."""
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,18 +41,23 @@ class Reader:
     def types(self, *commands: str, seconds: float = PAGE_SECONDS) -> list[Step]:
         """Type commands into one shell."""
         lines = "".join(f"{command}\nprintf '\\n{MARK} %s\\n' $?\n" for command in commands)
-        done = subprocess.run(
+        with subprocess.Popen(
             ["bash", "-c", lines],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=seconds,
             env=dict(self.environment),
             cwd=self.folder,
-            check=True,
-        )
-        *parts, _ = re.split(rf"\n{MARK} (\d+)\n", done.stdout)
+            start_new_session=True,
+        ) as shell:
+            try:
+                output = shell.communicate(timeout=seconds)[0]
+            finally:
+                # What a page left running in the background ends with its shell.
+                with suppress(ProcessLookupError):
+                    os.killpg(shell.pid, signal.SIGKILL)
+        *parts, _ = re.split(rf"\n{MARK} (\d+)\n", output)
         return [
             Step(command, int(code), said)
             for command, said, code in zip(commands, parts[::2], parts[1::2], strict=True)

@@ -108,7 +108,8 @@ def test_the_tutorial_leads_from_nothing_to_a_rollback_and_to_a_crash_that_heals
             on_the_screen(console, step)
             typed.append(step)
             if step == ROLLED_BACK:
-                on_the_screen(console, Doing("answer", ""))
+                console.send("\r")
+                console.wait_for(lambda screen: "[ Back ]" not in screen, SECONDS)
         steps = at_home.types(*by_hand)
         console.send(leave.text)
         code = console.wait(30)

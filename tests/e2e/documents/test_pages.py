@@ -1,4 +1,4 @@
-"""The commands of the tutorial and the how-to pages run as they are written."""
+"""The commands of the how-to pages run as they are written; the tutorial has a file of its own."""
 
 import re
 
@@ -11,33 +11,38 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 QUICK = "autoscaling.enabled=false,minReadySeconds=0,shutdown.preStopSleepSeconds=0,shutdown.drainSeconds=1"
 
 
-def test_the_tutorial_ends_in_a_rollback(reader: Reader) -> None:
-    *breaking, history = page_commands("tutorial/first-rollback.md")
-    kubeconfig = "--kubeconfig $(.venv/bin/selfheal-sandbox kubeconfig)"
-    demo = (".venv/bin/selfheal-sandbox up --detach", f".venv/bin/selfheal demo install {kubeconfig}")
-    by_keys = "selfheal rollback app-a -n demo --yes"
+def test_the_sandbox_pages_break_things_and_keep_what_was_there(reader: Reader) -> None:
+    """Both pages in one sandbox: what heals is watched before the first page's end forgets it."""
+    sandbox = page_commands("how-to/work-with-the-sandbox.md")
+    stop = sandbox.index("selfheal-sandbox status")
 
-    steps = reader.types(*demo, *breaking, by_keys, history)
+    steps = reader.types(*sandbox[:stop], *page_commands("how-to/watch-it-fail.md"), *sandbox[stop:], seconds=150)
 
-    assert failures(steps) == []
-    assert "runs selfheal-service:9.9, revision 2" in said(steps, "helm upgrade app-a")
-    assert "RECOVERED" in said(steps, by_keys)
-    assert "Rollback to 1" in said(steps, "helm history")
-
-
-def test_the_sandbox_page_installs_the_demo_and_makes_it_fail(reader: Reader) -> None:
-    commands = page_commands("how-to/work-with-the-sandbox.md")
-    # What the page is for, seen before its last line takes the sandbox down.
-    restarts = "kubectl wait -n demo $pod --for=jsonpath='{.status.containerStatuses[0].restartCount}'=1 --timeout=20s"
-
-    steps = reader.types(*commands[:-1], restarts, commands[-1])
-
-    assert failures(steps) == []
+    assert [(step.command, step.code) for step in failures(steps)] == [
+        ("selfheal break app-a -n demo --fault crash", 1),  # the preview, which sends nothing
+    ]
     assert "Ready" in said(steps, "kubectl get nodes")
     assert '"service":"app-a"' in said(steps, "curl")
-    assert "crashing" in said(steps, "echo '{}'")
+    assert said(steps, "kubectl --kubeconfig $viewer auth can-i").startswith("no")
+    assert "MISSING" in said(steps, "selfheal doctor").upper()
+    assert "not allowed to patch deployments.apps" in said(steps, "selfheal restart app-a --kubeconfig $viewer")
+    assert "RECOVERED" in said(steps, "selfheal break app-a -n demo --fault crash --yes")
+    assert "RECOVERED" in said(steps, "selfheal rollback app-a")
+    assert "RECOVERED" in (reader.folder / "break.log").read_text()
     assert "nodes ready   3 of 3" in said(steps, "selfheal-sandbox status")
-    assert "ended" in said(steps, "selfheal-sandbox down")
+    assert "app-a" in said(steps, "helm list")
+    assert "ended" in said(steps, "selfheal-sandbox down --forget")
+
+
+def test_the_page_of_settings_says_where_each_comes_from(installed: Reader) -> None:
+    steps = installed.types(*page_commands("how-to/change-keys-and-settings.md"))
+    by_file, by_variable = (step.said for step in steps if step.command.endswith("--print-config"))
+
+    assert failures(steps) == []
+    assert re.search(r'^namespace = "payments" +# .*/config.toml$', by_file, re.MULTILINE)
+    assert re.search(r'^namespace = "checkout" +# SELFHEAL_NAMESPACE$', by_variable, re.MULTILINE)
+    assert 'describe = ["D"]' in by_file
+    assert "selfheal" in said(steps, "kubectl selfheal --version")
 
 
 def test_the_pipeline_page_previews_then_acts(installed: Reader) -> None:

@@ -53,6 +53,7 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
         self._filter_error = ""
         self._filtered_at = 0.0
         self._just_opened = True
+        self._was_loading = True
         self._sorted_at = float("-inf")
         self._spec_namespaces = session.all_namespaces
 
@@ -139,10 +140,7 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
             self.table.use(self.spec())
         self.table.note = self.empty_note()
         now = session.clock()
-        # Nothing was seen yet that could move under a finger.
-        resting = session.monotonic() - self._sorted_at < RESORT_SECONDS and not self._is_loading()
-        held = (session.held or resting) and not self._just_opened and len(self.table.order) > 0
-        self._just_opened = False
+        held = self._holds_rows()
         if self.place.filter_text and now - self._filtered_at >= REFILTER_SECONDS and not held:
             self._filtered_at = now
             self.table.refilter()
@@ -152,6 +150,20 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
             self._sorted_at = session.monotonic()
         self.refresh_detail()
         super().refresh_data()
+
+    def _holds_rows(self) -> bool:
+        """Whether rows stay where they are: under a dialog, after a key, and between two sortings.
+
+        Until the first list has come in whole, only a dialog holds them: half a list helps nobody.
+        """
+        session = self.session
+        arriving, self._was_loading = self._was_loading, self._is_loading()
+        if self._just_opened or not len(self.table.order):
+            self._just_opened = False
+            return False
+        if session.dialog_open or not (arriving or self._was_loading):
+            return session.held or session.monotonic() - self._sorted_at < RESORT_SECONDS
+        return False
 
     def _is_loading(self) -> bool:
         """Whether the first list still comes in, page by page."""

@@ -33,6 +33,7 @@ class TextView(Widget):
         self.left_out = 0
         self._lines: list[Line] = []
         self._rows: list[Line] = []
+        self._heights: list[int] = []
         self._top = 0
         self._needle = ""
         self._matches: list[int] = []
@@ -59,24 +60,38 @@ class TextView(Widget):
         """Add lines at the end; beyond the limit the oldest are left out."""
         fresh = list(lines)
         self._lines += fresh
-        if len(self._lines) > LINE_LIMIT:
-            surplus = len(self._lines) - LINE_LIMIT + LEFT_OUT_AT_ONCE
-            self.left_out += surplus
-            del self._lines[:surplus]
-            self._rebuild()
-            return
         first = len(self._rows)
-        self._rows += [row for spans in fresh for row in self._wrapped(spans)]
+        self._lay_out(fresh)
         self._matches += [y for y in range(first, len(self._rows)) if self._hits(y)]
+        if len(self._lines) > LINE_LIMIT:
+            self._leave_out(len(self._lines) - LINE_LIMIT + LEFT_OUT_AT_ONCE)
         if self.following:
             self._top = self.bottom
         self.refresh()
+
+    def _leave_out(self, count: int) -> None:
+        """Forget the oldest lines; what is read stays where it is."""
+        rows = sum(self._heights[:count])
+        del self._lines[:count], self._heights[:count], self._rows[:rows]
+        kept = [y - rows for y in self._matches if y >= rows]
+        self._match = max(-1, self._match - (len(self._matches) - len(kept)))
+        self._matches = kept
+        self._top = max(0, self._top - rows)
+        self.left_out += count
+
+    def _lay_out(self, lines: Iterable[Line]) -> None:
+        """Add the rows of lines at the end."""
+        for spans in lines:
+            rows = self._wrapped(spans)
+            self._rows += rows
+            self._heights.append(len(rows))
 
     def _wrapped(self, spans: Line) -> list[Line]:
         return wrap(spans, max(10, self.size.width - 1), WRAP_INDENT) if self.wrapping else [spans]
 
     def _rebuild(self) -> None:
-        self._rows = [row for spans in self._lines for row in self._wrapped(spans)]
+        self._rows, self._heights = [], []
+        self._lay_out(self._lines)
         self._matches = [y for y in range(len(self._rows)) if self._hits(y)]
         self._top = self.bottom if self.following else min(self._top, self.bottom)
         self.refresh()
