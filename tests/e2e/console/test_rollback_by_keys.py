@@ -142,7 +142,7 @@ def test_a_bad_release_is_named_read_about_and_rolled_back(
         see(console, "app-a", "healthy")
         press(console, "3", "[3 History]", "deployed, runs")
         press(console, "@", "[8 Journal]", "RECOVERED", "Asked for by")
-        press(console, ESC, "[3 History]")
+        press(console, ESC, "[1 Apps]")
         console.send("q")
         assert console.wait(10) == 0
 
