@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from selfheal_cli.finding import Finding
 from selfheal_core.cluster.kubernetes.api_errors import ApiError, Forbidden
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.paths import path
+from selfheal_core.cluster.kubernetes.server_clock import sent_at
 from selfheal_core.cluster.prometheus.address import Address, parse_address
 from selfheal_core.cluster.prometheus.client import Prometheus
 from selfheal_core.cluster.prometheus.discovery import discover
@@ -56,12 +56,10 @@ async def clock(client: KubernetesClient, now: Callable[[], float] = time.time) 
         stamp = await client.server_date()
     except ApiError as error:
         return Finding("missing", "clock", f"can't be compared: {error.what}")
-    try:
-        theirs = parsedate_to_datetime(stamp).timestamp()
-    except ValueError:
+    theirs = sent_at(stamp)
+    if theirs is None:
         return Finding("missing", "clock", "can't be compared: the API server tells no date")
-    # The stamp is cut to the second: half a second later is the best guess.
-    return skew_finding((before + now()) / 2 - (theirs + 0.5))
+    return skew_finding((before + now()) / 2 - theirs)
 
 
 def skew_finding(seconds: float) -> Finding:

@@ -7,7 +7,7 @@ import click
 import yaml
 
 from selfheal_cli import words
-from selfheal_cli.explaining import NOTHING_DONE, Explanation, Sign, explain_application, explain_pod
+from selfheal_cli.explanation import NOTHING_DONE, Explanation, Sign, explain_application, explain_pod
 from selfheal_cli.last_words import last_words, troubled_pod
 from selfheal_cli.next_step import NextStep
 from selfheal_cli.session import Session, first_data, open_session

@@ -4,8 +4,7 @@ import asyncio
 import os
 import pwd
 import socket
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +71,6 @@ def executor(
     read_only: bool,
     environ: Mapping[str, str],
     verify_seconds: float = VERIFY_SECONDS,
-    clock: Callable[[], float] = time.time,
 ) -> Operations:
     """Put the executor of the verbs together, the same way for every program that people use.
 
@@ -83,7 +81,6 @@ def executor(
         read_only: Refuse every write.
         environ: Where helm, the journal and the login are found.
         verify_seconds: How long a verb waits for recovery.
-        clock: Seconds since the epoch.
     """
     connection = client.connection
     context = connection.identity.context
@@ -95,7 +92,7 @@ def executor(
         Journal(default_path(environ)),
         who=asker(source, environ),
         read_only=read_only,
-        clock=clock,
+        clock=client.clock,
         context=context,
         sandbox=practice,
         verify_seconds=verify_seconds,
@@ -148,7 +145,6 @@ async def open_session(
             read_only=read_only,
             verify_seconds=verify_seconds,
             environ=environ,
-            clock=clock,
         )
         running = asyncio.create_task(observer.run())
         try:

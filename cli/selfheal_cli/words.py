@@ -16,6 +16,7 @@ from selfheal_core.domain.snapshot import (
     Source,
 )
 from selfheal_core.domain.times import ago, duration
+from selfheal_core.domain.words import ratio
 
 NONE = "-"
 NO_DATA = "no data"
@@ -81,15 +82,6 @@ def autoscaler(scaler: Autoscaler | None, wanted: int | None = None) -> str:
 def percent(value: int | None) -> str:
     """``31%``."""
     return NONE if value is None else f"{value}%"
-
-
-def ratio(value: float | None) -> str:
-    """A share of requests: ``38%``, ``0.1%``, ``<0.1%``, ``no data``."""
-    if value is None:
-        return NO_DATA
-    if value == 0 or value >= 0.0995:
-        return f"{value:.0%}"
-    return f"{value:.1%}" if value >= 0.001 else "<0.1%"
 
 
 def error_ratio(errors: ErrorRate | None) -> str:

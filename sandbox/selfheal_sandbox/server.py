@@ -10,7 +10,7 @@ from typing import Self
 
 from aiohttp import web
 
-from selfheal_sandbox import access, users
+from selfheal_sandbox import access, private_file, users
 from selfheal_sandbox.api.objects import SERVICE_ACCOUNTS, Objects
 from selfheal_sandbox.api.server import application, runner
 from selfheal_sandbox.controllers import run as controllers
@@ -167,8 +167,8 @@ class Sandbox:
         folder = claim.folder
         text = access.kubeconfig(access.context_name(folder.name), self.url, certificates.authority, self.token)
         users.refresh(folder, self.url, certificates.authority)
-        access.write_private(folder.kubeconfig, text)
-        access.write_private(folder.server_info, self.info().to_json())
+        private_file.write(folder.kubeconfig, text)
+        private_file.write(folder.server_info, self.info().to_json())
 
     def _account_uid(self, namespace: str, name: str) -> str:
         """Return the uid of a service account, "" if there is none."""

@@ -6,14 +6,13 @@ The file holds everything that the API serves, Secrets included, so only its own
 import asyncio
 import contextlib
 import logging
-import os
-import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from selfheal_sandbox import private_file
 from selfheal_sandbox.controllers.keys import LEASES
 from selfheal_sandbox.state import StateError, command
 from selfheal_sandbox.store.objects import now_rfc3339
@@ -108,7 +107,7 @@ class SnapshotWriter:
         begun = loop.time()
         self._changed.clear()
         lines = take(self._store, now_rfc3339(self._clock()), self._network)
-        self._writing = asyncio.create_task(asyncio.to_thread(lambda: write_private(self._path, lines.to_bytes())))
+        self._writing = asyncio.create_task(asyncio.to_thread(lambda: private_file.write(self._path, lines.to_bytes())))
         try:
             await asyncio.shield(self._writing)
             self.writes += 1
@@ -116,16 +115,3 @@ class SnapshotWriter:
             self.errors += 1
             _log.warning("the snapshot %s was not written: %s", self._path, error.strerror or error)
         return loop.time() - begun
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read, in one step: whoever reads it sees the old content or the new."""
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfheal_core.errors import did_you_mean
-from selfheal_sandbox import access
+from selfheal_sandbox import access, private_file
 from selfheal_sandbox.api.ports import Identity
 from selfheal_sandbox.client import Client, ClientError, Conflict, NotFound
 from selfheal_sandbox.rbac.authorizer import RBAC_GROUP
@@ -71,7 +71,7 @@ class UserFiles:
         text = io.StringIO()
         rows = ((user.token, user.name, user.namespace) for user in users.values())
         csv.writer(text, lineterminator="\n").writerows(rows)
-        access.write_private(self.tokens, text.getvalue())
+        private_file.write(self.tokens, text.getvalue())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -164,7 +164,7 @@ def refresh(sandbox: Folder, url: str, authority: bytes) -> None:
 def _write_kubeconfig(files: UserFiles, sandbox: Folder, user: User, url: str, authority: bytes) -> None:
     context = f"{access.context_name(sandbox.name)}-{user.name}"
     text = access.kubeconfig(context, url, authority, user.token, user=user.name, namespace=user.namespace)
-    access.write_private(files.kubeconfig(user.name), text)
+    private_file.write(files.kubeconfig(user.name), text)
 
 
 def _check_role(client: Client, role: str) -> None:

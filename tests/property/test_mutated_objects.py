@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfheal_cli.explaining import explain_pod
+from selfheal_cli.explanation import explain_pod
 from selfheal_cli.text import as_json, report, sentences
 from selfheal_core.cluster.kubernetes.reflector import Change
 from selfheal_core.cluster.kubernetes.watch_wire import Decoder

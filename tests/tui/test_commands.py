@@ -100,8 +100,8 @@ def test_every_command_is_done_by_a_screen_or_by_the_console(command: Command) -
     from selfheal_tui.screens.apps import AppsScreen
     from selfheal_tui.screens.history import HistoryScreen
     from selfheal_tui.screens.journal import JournalScreen
+    from selfheal_tui.screens.pager import DocumentScreen, LogsScreen
     from selfheal_tui.screens.pods import PodsScreen
-    from selfheal_tui.screens.reading import DocumentScreen, LogsScreen
 
     screens = {
         "apps": AppsScreen,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from selfheal_cli.explaining import explain_application
+from selfheal_cli.explanation import explain_application
 from selfheal_cli.next_step import next_step
 from selfheal_core.domain.heal import HealPolicy
 from selfheal_core.domain.objects import Event

@@ -27,7 +27,7 @@ class Twins:
         self.folder = folder
         self.environ = {"HOME": str(folder), "XDG_STATE_HOME": str(folder), "LOGNAME": "ops"}
 
-    def feed(self, *, read_only: bool = False) -> ClusterFeed:
+    def feed(self, *, read_only: bool = False, prometheus: str = "") -> ClusterFeed:
         path = self.folder / "kubeconfig"
         ports = {"here": self.here.server.port, "there": self.there.server.port}
         document = {
@@ -42,7 +42,7 @@ class Twins:
             "current-context": "here",
         }
         path.write_text(json.dumps(document))
-        return ClusterFeed(ClusterChoice(path, None, None, read_only), environ=self.environ)
+        return ClusterFeed(ClusterChoice(path, None, None, read_only, prometheus), environ=self.environ)
 
 
 @pytest.fixture
@@ -135,6 +135,31 @@ async def test_a_context_that_cannot_be_used_changes_nothing(twins: Twins) -> No
                 await feed.switch_context(name)
         assert feed.surroundings.context == "here"
         await seen(feed, ready_on(twins.here))
+
+
+def note_of_errors(shot: Snapshot) -> str | None:
+    errors = shot.sources.get("errors")
+    return errors.origin_note if errors is not None and errors.condition == "live" else None
+
+
+async def test_a_prometheus_given_by_url_is_that_of_the_first_cluster_only(twins: Twins) -> None:
+    feed = twins.feed(prometheus="http://127.0.0.1:1")
+    async with running(feed):
+        await seen(feed, lambda shot: note_of_errors(shot) == "no answer from Prometheus")
+        await feed.switch_context("there")
+        await seen(feed, lambda shot: note_of_errors(shot) == "")
+        await feed.switch_context("here")
+        await seen(feed, lambda shot: note_of_errors(shot) == "no answer from Prometheus")
+
+
+async def test_of_two_switches_at_once_the_later_one_counts(twins: Twins) -> None:
+    feed = twins.feed()
+    async with running(feed):
+        await seen(feed, ready_on(twins.here))
+        await asyncio.gather(feed.switch_context("there"), feed.switch_context("there"), feed.switch_context("here"))
+        await seen(feed, ready_on(twins.here))
+        assert feed.surroundings.context == "here"
+    assert feed.faults == 0
 
 
 async def test_contexts_are_listed_with_server_and_namespace(twins: Twins) -> None:

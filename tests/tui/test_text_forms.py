@@ -11,6 +11,7 @@ from selfheal_cli import words
 from selfheal_cli.document_schema import document_schema
 from selfheal_cli.text import as_json, changes, json_changes, report, sentences
 from selfheal_core.domain.snapshot import AppKey, Application, Snapshot, Source
+from selfheal_core.domain.words import ratio
 from selfheal_tui.showcase import NAMESPACE, NOW
 from tests.tui.json_documents import problems
 
@@ -89,7 +90,7 @@ def test_a_terminal_escape_in_a_reason_does_not_reach_the_pipe(shown: Snapshot) 
 
 
 def test_words_of_figures() -> None:
-    assert [words.ratio(value) for value in (None, 0.0, 0.0004, 0.001, 0.0123, 0.38)] == [
+    assert [ratio(value) for value in (None, 0.0, 0.0004, 0.001, 0.0123, 0.38)] == [
         *("no data", "0%", "<0.1%", "0.1%", "1.2%", "38%"),
     ]
     assert [words.latency(value) for value in (None, 0.0843, 1.24)] == ["-", "84ms", "1.2s"]

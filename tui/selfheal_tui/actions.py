@@ -9,8 +9,8 @@ from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Event
 from selfheal_core.domain.snapshot import Application, PodRow
 from selfheal_core.ops.operation import Target
-from selfheal_tui.choosing import ALL, Choosing
 from selfheal_tui.commands import Command, View
+from selfheal_tui.pickers import ALL, Pickers
 from selfheal_tui.present.logs import LogRequest, pods_to_read
 from selfheal_tui.present.spans import Line, Span, line
 from selfheal_tui.screens.tables import TableScreen
@@ -29,7 +29,7 @@ class Actions:
     def __init__(self, app: SelfhealApp) -> None:
         self._app = app
         self._session = app.session
-        self._choosing = Choosing(app)
+        self._pickers = Pickers(app)
 
     def do(self, command: Command, view: View) -> None:
         """Do what a command says."""
@@ -74,9 +74,10 @@ class Actions:
             elif app is not None:
                 self._session.say("It has no pods, so there are no logs.")
             return
-        from selfheal_tui.screens.reading import LogsScreen
+        from selfheal_tui.screens.pager import LogsScreen
 
-        title = f"Logs of {names[0] if len(names) == 1 else f'{pods[0].app.name}, {len(names)} pods'}"
+        apps = ", ".join(dict.fromkeys(each.app.name for each in pods))
+        title = f"Logs of {names[0] if len(names) == 1 else f'{apps}, {len(names)} pods'}"
         request = LogRequest(pods[0].namespace, names, previous=previous)
         if len(names) < len(chosen) and not previous:
             self._session.say(f"{len(names)} of {len(chosen)} pods are read: those of one namespace, the worst first.")
@@ -124,7 +125,7 @@ class Actions:
             self._app.spawn(self._explain(app, pod))
 
     async def _explain(self, app: Application, pod: PodRow | None) -> None:
-        from selfheal_cli.explaining import explain_application, explain_pod
+        from selfheal_cli.explanation import explain_application, explain_pod
         from selfheal_tui.present.explain import explanation_lines
 
         policy, observed = await self._app.feed.healing_policy()
@@ -202,19 +203,19 @@ class Actions:
         """All commands by name, and what else has a name."""
         screen = self._screen()
         if screen is not None:
-            self._choosing.palette(view, screen)
+            self._pickers.palette(view, screen)
 
     def pick_namespace(self) -> None:
         """Offer the namespaces."""
-        self._app.spawn(self._choosing.namespace())
+        self._app.spawn(self._pickers.namespace())
 
     def pick_context(self) -> None:
         """Offer the contexts."""
-        self._app.spawn(self._choosing.context())
+        self._app.spawn(self._pickers.context())
 
     def choose_all_namespaces(self) -> None:
         """Look at everything."""
-        self._choosing.choose_namespace(ALL)
+        self._pickers.choose_namespace(ALL)
 
     def cancel_pending(self) -> None:
         """Stop what was confirmed and has not ended."""

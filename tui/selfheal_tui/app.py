@@ -19,7 +19,7 @@ from selfheal_tui.feed import Feed
 from selfheal_tui.log_file import log_path
 from selfheal_tui.navigation import Place, Tab
 from selfheal_tui.operation import Operation
-from selfheal_tui.present.confirming import outcome, remedy
+from selfheal_tui.present.confirmation import outcome, remedy
 from selfheal_tui.present.glyphs import ASCII
 from selfheal_tui.present.spans import Tone
 from selfheal_tui.screens.apps import AppsScreen
@@ -346,9 +346,9 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
         where = self.feed.surroundings
         if not VERBS[message.verb].practice or message.parameters or where.read_only or not where.sandbox:
             return False
-        from selfheal_tui.choosing import Choosing
+        from selfheal_tui.pickers import Pickers
 
-        Choosing(self).fault(message)
+        Pickers(self).fault(message)
         return True
 
     def on_wanted(self, message: Any) -> None:
@@ -408,7 +408,7 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
 
     def read(self, title: str, compose_lines: Callable[[int], list[Any]], *, live: bool, command: str = "") -> None:
         """Open a text."""
-        from selfheal_tui.screens.reading import DocumentScreen
+        from selfheal_tui.screens.pager import DocumentScreen
 
         tab = self.session.trail.here.tab
         self.push_screen(DocumentScreen(self.session, title, tab, compose_lines, command=command, live=live))

@@ -22,6 +22,7 @@ from selfheal_core.cluster.kubernetes import paths
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import Connection, connect
 from selfheal_core.cluster.kubernetes.server_clock import ServerClock
+from selfheal_core.cluster.prometheus.address import in_another_cluster
 from selfheal_core.cluster.prometheus.errors import PrometheusError
 from selfheal_core.domain.heal import HealPolicy
 from selfheal_core.domain.snapshot import AppKey, Snapshot
@@ -132,6 +133,7 @@ class ClusterFeed:
         self._rates: ErrorRateLadder | None = None
         self._operations: Operations | None = None
         self._next: Connection | None = None
+        self._first_context = ""
         self._arrived = asyncio.Event()
 
     # Life
@@ -232,7 +234,7 @@ class ClusterFeed:
         while not self._stop.is_set() and self._next is None:
             self._rescope.clear()
             scope = self.surroundings.namespaces
-            rates = error_rates(client, self.clock, namespaces=scope, prometheus=self._choice.prometheus)
+            rates = error_rates(client, self.clock, namespaces=scope, prometheus=self._prometheus())
             self._rates = rates
             observer = Observer(client, namespaces=scope, clock=self.clock, error_rates=rates)
             self._observer, self._operations = observer, None
@@ -251,6 +253,12 @@ class ClusterFeed:
             if any(self._is_fault(result) for result in results):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), RESTART_SECONDS)
+
+    def _prometheus(self) -> str:
+        """The setting for this cluster; a URL in it is of the one that the console was started on."""
+        here = self.surroundings.context
+        self._first_context = self._first_context or here
+        return self._choice.prometheus if here == self._first_context else in_another_cluster(self._choice.prometheus)
 
     def _is_fault(self, result: object) -> bool:
         """Count and log an error that should not have come out of a background task."""
@@ -302,14 +310,14 @@ class ClusterFeed:
 
     async def _switch(self, name: str) -> None:
         connection = await connect(kubeconfig=self._choice.kubeconfig, context=name, environ=self._environ)
-        if self._next is not None:
-            await self._next.close()
         self._choice = replace(self._choice, context=name, namespaces=None)
         # From here on every question is refused until the new connection is there: none may go to the old cluster.
         self._client = self._observer = self._operations = None
         self._arrived.clear()
-        self._next = connection
+        passed_over, self._next = self._next, connection
         self._rescope.set()
+        if passed_over is not None:
+            await passed_over.close()
         await self._arrived.wait()
 
     async def known_namespaces(self) -> tuple[str, ...]:
@@ -358,7 +366,6 @@ class ClusterFeed:
                 source="console",
                 read_only=self._choice.read_only,
                 environ=self._environ,
-                clock=self.clock,
             )
         return self._operations
 

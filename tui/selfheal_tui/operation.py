@@ -9,7 +9,7 @@ from selfheal_core.errors import SelfhealError
 from selfheal_core.ops.operation import Preview, Progress, Target
 from selfheal_core.ops.registry import Verb
 from selfheal_tui.feed import Feed
-from selfheal_tui.present.confirming import Dialog, Wish, pasted, press, tick, with_preview, with_step
+from selfheal_tui.present.confirmation import Dialog, Wish, pasted, press, tick, with_preview, with_step
 
 
 class Operation:

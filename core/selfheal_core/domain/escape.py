@@ -27,7 +27,7 @@ worst the rest of one line is moved by a cell.
 """
 
 
-def printable(text: str, *, limit: int | None = None, strip_colour: bool = False, keep_lines: bool = False) -> str:
+def printable(text: str, *, limit: int | None = None, strip_colour: bool = False) -> str:
     r"""Make every character that a terminal would obey visible.
 
     ``\x1b[31m`` becomes ``␛[31m``, other C0 controls their control picture (``␀``), a line break ``␊``, a tab and other
@@ -41,7 +41,6 @@ def printable(text: str, *, limit: int | None = None, strip_colour: bool = False
         text: Anything, from anywhere.
         limit: Longest result in characters; a longer one ends in ``…``. None for no limit.
         strip_colour: Drop SGR colour sequences instead of showing them (for log lines).
-        keep_lines: Leave line feeds in, for text that is drawn line by line.
     """
     if limit is not None:
         # Keeps the work on a hostile megabyte bounded; only colour sequences are removed, so this much is enough.
@@ -49,8 +48,7 @@ def printable(text: str, *, limit: int | None = None, strip_colour: bool = False
     if strip_colour and "\x1b" in text:
         text = _COLOUR.sub("", text)
     if not text.isprintable():
-        kept = "\n" if keep_lines else ""
-        text = "".join(each if each.isprintable() or each == kept else _shown(each) for each in text)
+        text = "".join(each if each.isprintable() else _shown(each) for each in text)
     if not text.isascii():
         text = _aligned(unicodedata.normalize("NFC", text))
     if limit is not None and len(text) > limit:

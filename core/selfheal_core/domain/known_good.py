@@ -22,6 +22,8 @@ CONFIG_MAP_LABELS: Mapping[str, str] = {
 SELECTOR = "selfheal.internal/record=known-good"
 WATCHER_GAP_SECONDS = 600.0
 """A gap in the watching of up to this does not end a healthy stretch."""
+REWRITE_SECONDS = 300.0
+"""How often the end of a healthy stretch is written while it lasts."""
 KEPT_REVISIONS = 20
 """Records kept per release; the oldest revisions go first."""
 
@@ -166,12 +168,11 @@ def observe_soak(
     soak_seconds: float,
     observed_by: str,
     now: float,
-    rewrite_seconds: float = 300.0,
 ) -> SoakResult:
     """Watch every release's running revision for its soak time. Pure; the caller writes the records.
 
     A record is handed out when the revision passes its soak, when it has not after twice that time, and then at most
-    every ``rewrite_seconds`` while its longest healthy stretch grows. A revision once good stays good: what broke it
+    every ``REWRITE_SECONDS`` while its longest healthy stretch grows. A revision once good stays good: what broke it
     later is another fact. Revisions that are only inferred are not recorded.
 
     Args:
@@ -180,7 +181,6 @@ def observe_soak(
         soak_seconds: How long all pods must be ready without a break.
         observed_by: Goes into the record.
         now: Seconds since the epoch.
-        rewrite_seconds: How often the end of a healthy stretch is written while it lasts.
     """
     kept: dict[ReleaseKey, Soak] = {}
     records: list[tuple[ReleaseKey, KnownGood]] = []
@@ -193,7 +193,7 @@ def observe_soak(
             if before is None or before.revision != track.revision:
                 before = Soak(track.revision, track.image, now)
             soak = _looked_at(before, _healthy(application, track, snapshot, now - soak_seconds), now)
-            record = _due(soak, soak_seconds, rewrite_seconds, observed_by, now)
+            record = _due(soak, soak_seconds, observed_by, now)
             if record is not None:
                 records.append((key, record))
             kept[key] = soak if record is None else replace(soak, written=record)
@@ -221,7 +221,7 @@ def _looked_at(soak: Soak, healthy: bool, now: float) -> Soak:
     return soak if soak.healthy_since is not None else replace(soak, healthy_since=now)
 
 
-def _due(soak: Soak, soak_seconds: float, rewrite_seconds: float, observed_by: str, now: float) -> KnownGood | None:
+def _due(soak: Soak, soak_seconds: float, observed_by: str, now: float) -> KnownGood | None:
     """The record to write now; None while what is on record says enough."""
     written = soak.written
     if soak.healthy_since is None or now - soak.healthy_since < soak_seconds:
@@ -229,6 +229,6 @@ def _due(soak: Soak, soak_seconds: float, rewrite_seconds: float, observed_by: s
         return KnownGood(soak.revision, False, observed_by=observed_by, image=soak.image) if failed else None
     if written is not None and written.good:
         grown = now - soak.healthy_since - (written.healthy_seconds or 0.0)
-        if grown < rewrite_seconds:
+        if grown < REWRITE_SECONDS:
             return None
     return KnownGood(soak.revision, True, soak.healthy_since, now, observed_by, soak.image)

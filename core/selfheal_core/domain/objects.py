@@ -52,7 +52,6 @@ class ListMetadata(Wire, frozen=True):
 
     resource_version: str = ""
     continue_: str = msgspec.field(name="continue", default="")
-    remaining_item_count: Int64 | None = None
 
 
 class Condition(Wire, frozen=True):
@@ -201,7 +200,6 @@ class WorkloadStatus(Wire, frozen=True):
     updated_replicas: Int32 = 0
     ready_replicas: Int32 = 0
     available_replicas: Int32 = 0
-    unavailable_replicas: Int32 = 0
     observed_generation: Int64 = 0
     conditions: tuple[Condition, ...] = ()
     desired_number_scheduled: Int32 | None = None
@@ -261,7 +259,6 @@ class AutoscalerStatus(Wire, frozen=True):
 
     current_replicas: Int32 = 0
     desired_replicas: Int32 = 0
-    last_scale_time: str | None = None
     current_metrics: tuple[AutoscalerMetric, ...] | None = None
     conditions: tuple[Condition, ...] = ()
 
@@ -278,7 +275,6 @@ class DisruptionBudgetSpec(Wire, frozen=True):
     """What a PodDisruptionBudget covers."""
 
     selector: LabelSelector = LabelSelector()
-    min_available: Int32 | str | None = None
     max_unavailable: Int32 | str | None = None
 
 
@@ -288,7 +284,6 @@ class DisruptionBudgetStatus(Wire, frozen=True):
     disruptions_allowed: Int32 = 0
     current_healthy: Int32 = 0
     desired_healthy: Int32 = 0
-    expected_pods: Int32 = 0
 
 
 class PodDisruptionBudget(Wire, frozen=True):

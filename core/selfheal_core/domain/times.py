@@ -40,7 +40,7 @@ def rfc3339(at: float) -> str:
 
 
 def rfc3339_micro(at: float) -> str:
-    """Format as Kubernetes' ``MicroTime`` (Leases, eventTime), e.g. ``2026-11-26T16:41:07.250000Z``."""
+    """Format as Kubernetes' ``MicroTime`` (Leases), six decimals always, e.g. ``2026-11-26T16:41:07.250000Z``."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

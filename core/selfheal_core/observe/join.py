@@ -6,6 +6,7 @@ the pods concerned and the applications they belong to.
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from selfheal_core.domain.applications import Parts, application_key, build_application, recount
 from selfheal_core.domain.controller_status import is_controller
@@ -28,6 +29,9 @@ from selfheal_core.observe.groups import Groups
 from selfheal_core.observe.owners import Owners, controller_of
 from selfheal_core.observe.usage import Usage
 
+RESTARTS_PER_REFRESH = 64
+"""Applications whose count of restarts, and nothing else, is brought up to date at a time, oldest first. Below that
+many a refresh it makes no difference; above, a count is late by some refreshes, and the rest is not."""
 USAGE_ROWS_PER_REFRESH = 500
 """A round of metrics touches every pod; spread over several refreshes it never makes one of them slow."""
 
@@ -57,6 +61,7 @@ class Join:
         self._dirty_usage: dict[Uid, None] = {}
         self._dirty_apps: dict[AppKey, None] = {}
         self._dirty_counts: dict[AppKey, None] = {}
+        self._dirty_restarts: dict[AppKey, None] = {}
         self._rechecks: list[tuple[float, Uid]] = []
         self._recheck_at: dict[Uid, float] = {}
 
@@ -208,11 +213,14 @@ class Join:
         changed |= self._apply_usage()
         apps, self._dirty_apps = self._dirty_apps, {}
         counts, self._dirty_counts = self._dirty_counts, {}
+        counts.update(dict.fromkeys(islice(self._dirty_restarts, RESTARTS_PER_REFRESH)))
         for key in apps:
             changed |= self._rebuild_application(key, now)
         for key in counts:
             if key not in apps:
                 changed |= self._recount_application(key, now)
+        for key in (*apps, *counts):
+            self._dirty_restarts.pop(key, None)
         return changed
 
     # -- how ------------------------------------------------------------------------------------------------------
@@ -240,7 +248,8 @@ class Join:
         if before is not None and before.app != row.app:
             self._leave(before.app, uid)
         if before is not None and before.app == row.app and before.labels == row.labels:
-            self._dirty_counts[row.app] = None
+            same = before.state == row.state and before.ready_containers == row.ready_containers
+            (self._dirty_restarts if same else self._dirty_counts)[row.app] = None
         else:
             self._pods_by_app.add(row.app, uid)
             self._dirty_apps[row.app] = None

@@ -18,6 +18,8 @@ SCRAPES_PER_WINDOW = 4
 ASKED_EVERY_SECONDS = 15.0
 TREND_SECONDS = 900.0
 TREND_STEP_SECONDS = 15.0
+NO_REQUESTS = -1.0
+"""Fills the steps of a history in which there were no requests, so that its newest step can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +104,17 @@ class PrometheusRates:
         """The error ratio of one application over the last quarter of an hour.
 
         Returns:
-            Pairs of seconds before now (negative, oldest first) and ratio; moments without requests are left out.
+            Pairs of seconds before now (negative, oldest first) and ratio; moments without requests are left out. Now
+            is Prometheus' newest step, which is up to ``TREND_STEP_SECONDS`` old.
 
         Raises:
             PrometheusError: There is no usable answer.
         """
         ratio = queries.error_ratio(key.namespace, key.name, self.window_seconds)
-        answer = await self._prometheus.query(queries.history(ratio, TREND_SECONDS, TREND_STEP_SECONDS))
+        every_step = f"{ratio} or vector({NO_REQUESTS:g})"
+        answer = await self._prometheus.query(queries.history(every_step, TREND_SECONDS, TREND_STEP_SECONDS))
         points = sorted((sample.at, sample.value) for sample in answer.samples if sample.is_number)
-        newest = points[-1][0] if points else 0.0
-        return tuple((at - newest, value) for at, value in points)
+        return tuple((at - points[-1][0], value) for at, value in points if value != NO_REQUESTS)
 
     async def close(self) -> None:
         """Close the way to it."""

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from selfheal_core.cluster.helm.client import Helm
+from selfheal_core.cluster.helm.history import ReleaseBody, decode_release, secret_name
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
+from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.domain.snapshot import AppKey, Application, Snapshot, Track
-from selfheal_core.domain.times import duration
-from selfheal_core.errors import BadUsage, did_you_mean
+from selfheal_core.domain.words import ratio
+from selfheal_core.errors import BadUsage, SelfhealError, did_you_mean
 from selfheal_core.observe.observer import Observer
 from selfheal_core.ops.operation import Impact, Phase, Preview, Target
 
@@ -32,10 +34,12 @@ class Control:
     Attributes:
         stop: Why it should; "" while it may go on.
         lease_lost: Says why the lease is not ours any more; "" while it is.
+        outdated: Says which data is too old to act on; "" while all of it is current.
     """
 
     stop: str = ""
     lease_lost: Callable[[], str] = field(default=lambda: "")
+    outdated: Callable[[], str] = field(default=lambda: "")
 
     @property
     def stopping(self) -> str:
@@ -47,9 +51,12 @@ class Control:
 
         Raises:
             Cancelled: It has to stop.
+            SelfhealError: What it would act on is not current any more.
         """
         if self.stopping:
             raise Cancelled(self.stopping)
+        if outdated := self.outdated():
+            raise SelfhealError(f"no changes on old data: {outdated}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,16 @@ class World:
     def application(self, target: Target) -> Application | None:
         """The target's application as it is now."""
         return application_in(self.observer.snapshot(), target)
+
+    async def release_body(self, release: str, namespace: str, revision: int) -> ReleaseBody:
+        """What a revision of a Helm release installed, read from its Secret.
+
+        Raises:
+            SelfhealError: The Secret can't be read, or does not hold what Helm writes.
+        """
+        where = path("v1", "secrets", namespace=namespace, name=secret_name(release, revision))
+        data = (await self.client.get_json(where)).get("data")
+        return decode_release(str(data.get("release", "") if isinstance(data, dict) else ""))
 
 
 class Action(Protocol):
@@ -142,25 +159,8 @@ def situation(application: Application) -> str:
     if application.autoscaler is not None:
         scaler = application.autoscaler
         parts.append(f"HPA {scaler.current_replicas} ({scaler.min_replicas}-{scaler.max_replicas})")
-    parts.append(errors_words(application))
+    parts.append(f"errors: {ratio(application.errors.ratio if application.errors is not None else None)}")
     return " · ".join(parts)
-
-
-def errors_words(application: Application) -> str:
-    """The error ratio in words: ``38% errors``, or that none is known."""
-    errors = application.errors
-    return "errors: no data" if errors is None or errors.ratio is None else f"{percent(errors.ratio)} errors"
-
-
-def percent(ratio: float) -> str:
-    """A ratio as people read it: ``38%``, ``0.2%``, ``0%``."""
-    value = 100 * ratio
-    return f"{value:.0f}%" if value >= 10 or value == 0 else f"{value:.1f}%"
-
-
-def took(seconds: float) -> str:
-    """How long something took."""
-    return duration(max(0.0, seconds))
 
 
 def _or_unknown(figure: int | None) -> str:

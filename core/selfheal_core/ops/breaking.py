@@ -6,13 +6,15 @@ from contextlib import aclosing
 from selfheal_core.domain.applications import is_ready
 from selfheal_core.domain.snapshot import Application, PodRow, Snapshot
 from selfheal_core.domain.times import duration
-from selfheal_core.errors import BadUsage, did_you_mean
-from selfheal_core.ops.action import Control, Step, World, refusal, situation
+from selfheal_core.errors import BadUsage, SelfhealError, did_you_mean
+from selfheal_core.ops.action import Control, Step, World, pick_track, refusal, situation
 from selfheal_core.ops.fault_runs import RUNS, Scene
 from selfheal_core.ops.faults import BAD_RELEASE, CPU_PEAK, CRASH, CRASH_LOOP, DRAIN, FAULTS, Fault, busiest_node
 from selfheal_core.ops.operation import Choice, Impact, Preview, Target
 
 ONLY_IN_A_SANDBOX = "things are broken on purpose only in a sandbox; start one with: selfheal-tui --sandbox"
+SERVICE_CHART = "selfheal-service"
+"""Name in ``chart/service/Chart.yaml``, which Helm keeps in each release."""
 
 
 class Break:
@@ -45,8 +47,8 @@ class Break:
                 ("runs in", "this program: keep it open, it takes back what it switched"),
             ),
             same_as="",
-            precondition=_precondition(fault, application, pod),
-            refusal=_impossible(fault, application, pod, snapshot),
+            precondition=_precondition(fault, application, pod, snapshot),
+            refusal=_impossible(fault, application, pod, snapshot) or await _foreign(world, fault, application),
             parameters={"fault": fault.name},
             choices={"fault": tuple(Choice(each.name, each.title) for each in FAULTS.values())},
             computed_at=now,
@@ -88,10 +90,12 @@ def _node(application: Application, snapshot: Snapshot) -> str:
     return busiest_node(snapshot.pods[uid].node for uid in application.pods if uid in snapshot.pods)
 
 
-def _precondition(fault: Fault, application: Application, pod: PodRow | None) -> dict[str, str]:
-    track = application.track("stable") or next(iter(application.tracks), None)
+def _precondition(fault: Fault, application: Application, pod: PodRow | None, snapshot: Snapshot) -> dict[str, str]:
+    track = pick_track(application, {})
     facts = {"release": track.release if track is not None else ""}
-    if fault not in (BAD_RELEASE, CPU_PEAK, DRAIN) and pod is not None:
+    if fault is DRAIN:
+        facts["node"] = _node(application, snapshot)
+    elif fault not in (BAD_RELEASE, CPU_PEAK) and pod is not None:
         facts["pod uid"] = pod.uid
     return facts
 
@@ -99,7 +103,8 @@ def _precondition(fault: Fault, application: Application, pod: PodRow | None) ->
 def _impossible(fault: Fault, application: Application, pod: PodRow | None, snapshot: Snapshot) -> str:
     if pod is None or application.severity in ("bad", "unknown"):
         return f"it is broken already ({application.state}); let it heal first"
-    if fault is BAD_RELEASE and not any(track.release for track in application.tracks):
+    track = pick_track(application, {})
+    if fault is BAD_RELEASE and (track is None or not track.release):
         return "it was not installed by Helm, so there is no release to upgrade"
     if fault is CPU_PEAK and application.autoscaler is None:
         return "it has no autoscaler, so nothing would answer to the load"
@@ -108,6 +113,22 @@ def _impossible(fault: Fault, application: Application, pod: PodRow | None, snap
     if fault is CRASH_LOOP and snapshot.controller.present is False:
         return "healerd is not installed here, so nothing would remove the pod: selfheal demo install"
     return ""
+
+
+async def _foreign(world: World, fault: Fault, application: Application) -> str:
+    """Why its release must not be upgraded with the chart that we have; "" if it is of that chart."""
+    track = pick_track(application, {})
+    if fault is not BAD_RELEASE or track is None or not track.release:
+        return ""
+    if track.revision is None:
+        return f"it is not known which revision of {track.release} runs"
+    try:
+        body = await world.release_body(track.release, application.key.namespace, track.revision)
+    except SelfhealError as error:
+        return f"its release can't be read: {error.what}"
+    if body.chart == SERVICE_CHART:
+        return ""
+    return f"it is of the chart {body.chart}; a bad release is made of the chart {SERVICE_CHART} only"
 
 
 def _at_its_most(application: Application) -> bool:

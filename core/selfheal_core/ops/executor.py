@@ -152,7 +152,8 @@ class Operations:
             preview: As confirmed by the operator.
             reason: Why, in the operator's words; kept in the journal.
         """
-        operation = _Operation(uuid.uuid4().hex[:12], preview, reason, Control())
+        control = Control(outdated=lambda: self._outdated(find_verb(preview.verb)))
+        operation = _Operation(uuid.uuid4().hex[:12], preview, reason, control)
         self._running[operation.id] = operation.control
         phase: Phase = "pending"
         try:
@@ -189,8 +190,11 @@ class Operations:
             return ONLY_IN_A_SANDBOX
         if target.kind != verb.target_kind:
             return f"{verb.title} is for one {verb.target_kind}"
-        stale = stale_reason(self._world.observer.snapshot(), verb.sources, self._stale_seconds, self._world.clock())
-        return f"no changes on old data: {stale}" if stale else ""
+        outdated = self._outdated(verb)
+        return f"no changes on old data: {outdated}" if outdated else ""
+
+    def _outdated(self, verb: Verb) -> str:
+        return stale_reason(self._world.observer.snapshot(), verb.sources, self._stale_seconds, self._world.clock())
 
     async def _no_answer(self) -> str:
         """Why the cluster can't be asked now; a watch that was cut may take seconds to say so."""

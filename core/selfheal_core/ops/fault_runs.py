@@ -13,7 +13,7 @@ from selfheal_core.domain.snapshot import Application, PodRow, Snapshot
 from selfheal_core.errors import Refused, SelfhealError
 from selfheal_core.files import chart
 from selfheal_core.ops import faults
-from selfheal_core.ops.action import Control, Step, World, application_in
+from selfheal_core.ops.action import Control, Step, World, application_in, pick_track
 from selfheal_core.ops.eviction import replaced, siblings
 from selfheal_core.ops.faults import Fault
 from selfheal_core.ops.operation import Preview
@@ -125,8 +125,8 @@ async def _unready(scene: Scene) -> AsyncGenerator[Step, None]:
     row = scene.pod
     scene.control.check()
     yield Step("running", f"{row.name} says that it is not ready")
-    await scene.switch(row, scene.fault.body)
     try:
+        await scene.switch(row, scene.fault.body)
         await _wait_until(scene, lambda now: not _takes_requests(now, row), scene.fault.within_seconds)
         yield Step("verifying", f"{row.name} is not ready: it gets no requests, the other pods do")
         await _wait_until(scene, lambda now: row.uid not in now.pods, UNREADY_SECONDS)
@@ -189,8 +189,7 @@ async def _answered(scene: Scene, row: PodRow) -> bool:
 
 
 async def _bad_release(scene: Scene) -> AsyncGenerator[Step, None]:
-    track = scene.application.track("stable") or scene.application.tracks[0]
-    release, namespace = track.release, scene.preview.target.namespace
+    release, namespace = scene.preview.precondition["release"], scene.preview.target.namespace
     helm = await scene.world.helm()
     values = await helm.get_values(release, namespace)
     image = values.get("image")
@@ -203,7 +202,7 @@ async def _bad_release(scene: Scene) -> AsyncGenerator[Step, None]:
 
     def goal(seen: Snapshot) -> Look:
         application = application_in(seen, scene.preview.target)
-        now = application.track(track.name) if application is not None else None
+        now = pick_track(application, {}) if application is not None else None
         if application is None or now is None:
             return Look(False, f"{release} is not seen any more")
         newer = now.revision is not None and now.revision > revision
@@ -220,8 +219,6 @@ async def _cpu_peak(scene: Scene) -> AsyncGenerator[Step, None]:
     rows = [row for row in scene.pods() if is_ready(row)]
     scene.control.check()
     yield Step("running", f"{len(rows)} pods burn {faults.BURN_MILLICORES}m each")
-    for row in rows:
-        await scene.switch(row, scene.fault.body)
 
     def goal(seen: Snapshot) -> Look:
         application = application_in(seen, scene.preview.target)
@@ -233,6 +230,9 @@ async def _cpu_peak(scene: Scene) -> AsyncGenerator[Step, None]:
         return Look(wanted > before and application.ready >= wanted, text)
 
     try:
+        for row in rows:
+            scene.control.check()
+            await scene.switch(row, scene.fault.body)
         next_step = f"see why: kubectl describe hpa -n {scene.preview.target.namespace}"
         async with aclosing(scene.heal(goal, next_step)) as steps:
             async for step in steps:
@@ -244,11 +244,11 @@ async def _cpu_peak(scene: Scene) -> AsyncGenerator[Step, None]:
 
 
 async def _drain(scene: Scene) -> AsyncGenerator[Step, None]:
-    node = faults.busiest_node(row.node for row in scene.pods())
+    node = scene.preview.precondition["node"]
     scene.control.check()
     yield Step("running", f"node {node} takes no new pods; evicting those it has")
-    await _cordon(scene, node, on=True)
     try:
+        await _cordon(scene, node, on=True)
         async with aclosing(_evict_all(scene, node)) as evictions:
             async for step in evictions:
                 yield step

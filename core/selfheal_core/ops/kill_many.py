@@ -68,8 +68,8 @@ async def perform(world: World, preview: Preview, control: Control) -> AsyncGene
         if row is None:
             continue
         yield Step("running", f"{number} of {len(uids)}: evicting {row.name}")
-        control.check()
         try:
+            control.check()
             await remove(world, row, forced=False)
         except SelfhealError as error:
             if not gone:

@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from selfheal_core.cluster.kubernetes.api_errors import ApiError, Conflict, NotFound
@@ -60,8 +61,9 @@ class ReleaseLease:
         namespace: Of the release.
         subject: Name of the release.
         holder: Who we are, in words; another executor's refusal names it.
-        clock: Seconds since the epoch.
+        clock: Seconds since the epoch, by which the Lease is stamped.
         renew_seconds: How often it is renewed while held.
+        monotonic: Seconds, never going back: whether ours has run out must not depend on a clock that is corrected.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class ReleaseLease:
         holder: str,
         clock: Callable[[], float],
         renew_seconds: float = RENEW_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._namespace = namespace
@@ -81,6 +84,7 @@ class ReleaseLease:
         self._holder = holder
         self._clock = clock
         self._renew_seconds = renew_seconds
+        self._monotonic = monotonic
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Held]:
@@ -91,11 +95,13 @@ class ReleaseLease:
             ApiError: The API server does not allow it or does not answer.
         """
         held = await self.acquire()
-        renewing = asyncio.create_task(self._renew_for_ever(held))
+        over = asyncio.Event()
+        renewing = asyncio.create_task(self._renew_until(over, held))
         try:
             yield held
         finally:
-            renewing.cancel()
+            # Not cancelled: of a renewal that is under way nobody would know which version of the Lease it left.
+            over.set()
             await asyncio.gather(renewing, return_exceptions=True)
             await self.release(held)
 
@@ -120,12 +126,12 @@ class ReleaseLease:
         )
 
     async def release(self, held: Held) -> None:
-        """Give the lease back; if that fails it runs out by itself."""
+        """Give the lease back; if that fails, or another has it by now, that changes nothing of what was done."""
         if held.lost:
             return
         try:
             await self._replace(held, "")
-        except ApiError as error:
+        except (ApiError, Refused) as error:
             held.lost = error.what
 
     async def _create(self, now: float) -> Held:
@@ -144,17 +150,20 @@ class ReleaseLease:
         held.resource_version = str(made["metadata"]["resourceVersion"])
         return held
 
-    async def _renew_for_ever(self, held: Held) -> None:
-        renewed_at = self._clock()
+    async def _renew_until(self, over: asyncio.Event, held: Held) -> None:
+        renewed_at = self._monotonic()
         while not held.lost:
-            await asyncio.sleep(self._renew_seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), self._renew_seconds)
+            if over.is_set():
+                return
             try:
                 await self._replace(held, self._holder)
-                renewed_at = self._clock()
+                renewed_at = self._monotonic()
             except Refused as error:
                 held.lost = error.what
             except ApiError as error:
-                if self._clock() - renewed_at + self._renew_seconds > DURATION_SECONDS:
+                if self._monotonic() - renewed_at + self._renew_seconds > DURATION_SECONDS:
                     held.lost = f"the lease of {self._subject} could not be renewed: {error.what}"
 
     def _refuse_if_held(self, spec: "_LeaseSpec", now: float) -> None:

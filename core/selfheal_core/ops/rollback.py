@@ -6,19 +6,10 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from selfheal_core.cluster.helm.client import HelmError
-from selfheal_core.cluster.helm.history import decode_release, secret_name
-from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.domain.snapshot import Application, Snapshot
+from selfheal_core.domain.words import ratio
 from selfheal_core.errors import SelfhealError
-from selfheal_core.ops.action import (
-    Control,
-    Step,
-    World,
-    application_in,
-    percent,
-    refusal,
-    situation,
-)
+from selfheal_core.ops.action import Control, Step, World, application_in, refusal, situation
 from selfheal_core.ops.manifest_diff import Objects, image_in, parse_manifest, summary, unified
 from selfheal_core.ops.operation import Impact, Preview, Target
 from selfheal_core.ops.rollback_plan import Plan, choices, keeps, make_plan, precondition, revision_words
@@ -142,9 +133,9 @@ class _Goal:
         fresh = errors is not None and errors.measured_at - errors.window_seconds >= self._ready_at
         if errors is None or not fresh or errors.ratio is None:
             if self._world.clock() - self._ready_at >= ERRORS_WAIT_SECONDS:
-                return Look(True, f"{ready}; errors not known since (they were {percent(before)})")
-            return Look(False, f"{ready}; waiting for a fresh error rate (it was {percent(before)})")
-        change = f"errors {percent(before)} -> {percent(errors.ratio)} over {errors.window_seconds:.0f}s"
+                return Look(True, f"{ready}; errors not known since (they were {ratio(before)})")
+            return Look(False, f"{ready}; waiting for a fresh error rate (it was {ratio(before)})")
+        change = f"errors {ratio(before)} -> {ratio(errors.ratio)} over {errors.window_seconds:.0f}s"
         better = errors.ratio < GOOD_RATIO or errors.ratio <= before * BETTER
         return Look(better, f"{ready}; {change}")
 
@@ -167,10 +158,7 @@ async def _manifests(world: World, plan: Plan) -> _Manifests:
 
 
 async def _manifest(world: World, plan: Plan, number: int) -> str:
-    where = path("v1", "secrets", namespace=plan.newest.namespace, name=secret_name(plan.track.release, number))
-    secret = await world.client.get_json(where)
-    data = secret.get("data")
-    return decode_release(str(data.get("release", "") if isinstance(data, dict) else "")).manifest
+    return (await world.release_body(plan.track.release, plan.newest.namespace, number)).manifest
 
 
 async def _dry_run(world: World, plan: Plan) -> str:

@@ -40,7 +40,7 @@ def _about_resource(user: Identity, method: str, group: str, parts: Sequence[str
     resource, name, subresource = (*rest[:3], "", "")[:3]
     watch = is_watch_path or query.flag("watch")
     verb = verb_of(method, has_name=bool(name), watch=watch)
-    if not name and verb in ("list", "watch", "deletecollection"):
+    if not name and verb in ("list", "watch"):  # a name cannot narrow the right to delete a collection
         name = _selected_name(query)
     return Attributes(user, verb, group, resource, subresource, namespace, name)
 

@@ -75,6 +75,7 @@ class _Connection:
     error: int = 0
     waiting: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_CHUNKS))
     task: asyncio.Task[None] | None = None
+    is_over: bool = False
 
 
 class _Session:
@@ -141,7 +142,7 @@ class _Session:
 
     async def _pass_on(self, stream: int, content: bytes, *, fin: bool) -> None:
         connection = self._streams.get(stream)
-        if connection is None or stream != connection.data:
+        if connection is None or connection.is_over or stream != connection.data:
             return
         if content:
             await connection.waiting.put(content)
@@ -153,6 +154,7 @@ class _Session:
         connection = self._streams.pop(stream, None)
         if connection is None:
             return
+        self._requests = {request: other for request, other in self._requests.items() if other is not connection}
         if connection.task is not None:
             connection.task.cancel()
             await asyncio.gather(connection.task, return_exceptions=True)
@@ -168,6 +170,7 @@ class _Session:
         except (OSError, ValueError, TimeoutError) as error:
             problem = f"error forwarding port {connection.port} to pod {name_of(self._pod)}: {_why(error)}"
         finally:
+            connection.is_over = True
             while not connection.waiting.empty():  # lets go of the session, should it wait for room
                 connection.waiting.get_nowait()
         with suppress(ConnectionError):

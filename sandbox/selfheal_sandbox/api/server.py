@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from selfheal_sandbox.api import authentication, authorization, errors, impersonation
-from selfheal_sandbox.api.authentication import LOOPBACK_HOSTS, Authenticate
+from selfheal_sandbox.api.authentication import Authenticate
 from selfheal_sandbox.api.discovery import Discovery
 from selfheal_sandbox.api.dispatch import dispatch
 from selfheal_sandbox.api.objects import Check, Objects
@@ -51,7 +51,6 @@ def application(
     issue_token: IssueToken | None = None,
     version: str = DEFAULT_VERSION,
     request_log: Path | None = None,
-    allowed_hosts: frozenset[str] = LOOPBACK_HOSTS,
     bookmark_seconds: float = BOOKMARK_SECONDS,
 ) -> web.Application:
     """Return the API server as an application; `runner` runs it.
@@ -66,7 +65,6 @@ def application(
         issue_token: makes tokens of service accounts.
         version: what ``/version`` tells.
         request_log: file for the request log; None keeps none.
-        allowed_hosts: host names that requests may be sent to.
         bookmark_seconds: how often watches get a bookmark.
 
     Raises:
@@ -76,7 +74,7 @@ def application(
     policy, discovery = Policy(objects.store), Discovery(objects.registry)
     context = ServerContext(objects, runtime, network, discovery, version, bookmark_seconds, policy, issue_token)
     log = RequestLog(request_log) if request_log is not None else None
-    server = ApiServer(context, authenticate, allowed_hosts, log)
+    server = ApiServer(context, authenticate, log)
     app = web.Application(client_max_size=BODY_LIMIT_BYTES)
     app.router.add_route("*", r"/{path:[\s\S]*}", server.handle)
     app.cleanup_ctx.append(server.running)
@@ -109,12 +107,10 @@ class ApiServer:
         self,
         context: ServerContext,
         authenticate: Authenticate,
-        allowed_hosts: frozenset[str],
         log: RequestLog | None,
     ) -> None:
         self._context = context
         self._authenticate = authenticate
-        self._allowed_hosts = allowed_hosts
         self._request_log = log
 
     async def running(self, _: web.Application) -> AsyncIterator[None]:
@@ -149,7 +145,7 @@ class ApiServer:
     async def _read(self, http: web.Request, warnings: list[str]) -> Request:
         raw_path, query_string = http.rel_url.raw_path, http.rel_url.raw_query_string
         first_part = next(iter(split_path(raw_path)), "")
-        authentication.check_host(http.headers.get("Host", ""), self._allowed_hosts)
+        authentication.check_host(http.headers.get("Host", ""))
         credentials = http.headers.get("Authorization", "")
         sender = http[_IDENTITY] = authentication.identity_of(credentials, first_part, self._authenticate)
         try:
@@ -187,7 +183,7 @@ class ApiServer:
 
 def _check_of(wanted: Attributes, policy: Policy) -> Check:
     """Return what has the last word on each object that a request stores."""
-    giver = Giver(wanted.user, policy.grants())
+    giver = Giver(wanted.user, policy.grants(), wanted.name)
 
     def check(resource: Resource, new: Object, old: Object | None) -> None:
         if old is None and wanted.verb == "patch":  # an apply that creates

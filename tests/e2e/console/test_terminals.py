@@ -24,11 +24,24 @@ SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 ESCAPES = re.compile(rb"\x1b(?:\[[0-9;:<=>?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Za-z]|[ -/]*[0-~])")
 SCREENS: Mapping[str, tuple[str, ...]] = {
     "1": ("[1 Apps]", "app-000", "crash loop", "? help"),
-    "2": ("[2 Pods]", "app-000", "RESTARTS", "? help"),
+    "8": ("[8 Journal]", "? help"),
     "3": ("[3 History]", "? help"),
-    "?": ("esc",),
+    "2": ("[2 Pods]", "app-000", "RESTARTS", "? help"),
 }
 """Keys, and the words that the screen shows after each; the status line's own are asked for everywhere."""
+COVERS: Mapping[str, tuple[str, ...]] = {
+    "K": ("Kill pod", "Cancel"),
+    "x": ("healerd and pod", "esc back"),
+    "d": ("Pod app-000", "esc back"),
+    "y": ("YAML of app-000", "esc back"),
+    "e": ("Events of app-000", "esc back"),
+    "l": ("Logs of app-000", "esc back"),
+    "n": ("Namespace ", "esc"),
+    ":": ("Commands", "esc goes back"),
+    "?": ("Change (upper case", "esc back"),
+}
+"""The same for what covers a screen until ``esc``."""
+ESC = "\x1b"
 STATUS_WORDS = ("read-write", "live")
 
 
@@ -64,17 +77,23 @@ def shows(terminal: Terminal, *words: str) -> None:
     terminal.wait_for(lambda screen: all(word in screen for word in words), 20.0)
 
 
+def shows_again(terminal: Terminal, word: str, *, covered_by: str) -> None:
+    terminal.wait_for(lambda screen: covered_by not in screen and word in screen, 20.0)
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 def test_every_screen_is_legible(server: ServerProcess, tmp_path: Path, kind: Kind) -> None:
     written = bytearray()
     with Terminal([CONSOLE], surroundings(server, tmp_path, **kind.environ), 80, 24) as terminal:
         terminal.tap = written.extend
         for key, words in SCREENS.items():
-            if key != "1":
-                terminal.send(key)
-            shows(terminal, *words, *(() if key == "?" else STATUS_WORDS))
-        terminal.send("q")  # back from the help, or out of it
-        terminal.watch(0.3)
+            terminal.send(key)
+            shows(terminal, *words, *STATUS_WORDS)
+        for key, words in COVERS.items():
+            terminal.send(key)
+            shows(terminal, *words)
+            terminal.send(ESC)
+            shows_again(terminal, "[2 Pods]", covered_by=words[0])
         terminal.send("q")
         assert terminal.wait(10.0) == 0
 

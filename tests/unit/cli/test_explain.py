@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from selfheal_cli.explain import explanation_lines, observed_policy, policy_from, step_words
-from selfheal_cli.explaining import explain_application, explain_pod
+from selfheal_cli.explanation import explain_application, explain_pod
 from selfheal_cli.last_words import last_words
 from selfheal_cli.next_step import NextStep, next_step
 from selfheal_core.cluster.kubernetes.client import KubernetesClient

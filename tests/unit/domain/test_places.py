@@ -146,7 +146,7 @@ def test_an_autoscaler_is_reduced_to_what_people_ask() -> None:
 
 
 def test_a_budget_is_reduced() -> None:
-    budget = PodDisruptionBudget(Metadata(name="app-a"), status=DisruptionBudgetStatus(0, 1, 1, 2))
+    budget = PodDisruptionBudget(Metadata(name="app-a"), status=DisruptionBudgetStatus(0, 1, 1))
     assert budget_of(budget).disruptions_allowed == 0
 
 

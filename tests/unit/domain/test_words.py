@@ -119,10 +119,6 @@ def test_colour_can_be_dropped_but_no_other_sequence() -> None:
     assert printable("\x1b[1;31mred\x1b[0m \x1b[2J", strip_colour=True) == "red ␛[2J"
 
 
-def test_lines_can_be_kept() -> None:
-    assert printable("a\nb\x07", keep_lines=True) == "a\nb␇"
-
-
 def test_a_long_text_is_cut_and_says_so() -> None:
     assert printable("abcdef", limit=4) == "abc…"
     assert printable("abcd", limit=4) == "abcd"

@@ -55,7 +55,7 @@ def member(
 BUDGET = PodDisruptionBudget(
     Metadata(name="app-a", namespace="payments", uid="budget"),
     DisruptionBudgetSpec(LabelSelector({"app": "app-a"})),
-    DisruptionBudgetStatus(1, 2, 1, 2),
+    DisruptionBudgetStatus(1, 2, 1),
 )
 SCALER = HorizontalPodAutoscaler(
     Metadata(name="app-a", namespace="payments", uid="scaler"),
@@ -330,7 +330,7 @@ def test_the_strictest_of_several_budgets_counts() -> None:
     strict = PodDisruptionBudget(
         Metadata(name="strict", namespace="payments", uid="b2"),
         DisruptionBudgetSpec(),
-        DisruptionBudgetStatus(0, 2, 2, 2),
+        DisruptionBudgetStatus(0, 2, 2),
     )
     join.put_budget(strict)
     join.refresh(NOW)

@@ -1,14 +1,16 @@
 """What an answer of Prometheus means for applications. Labels in it are whatever somebody's process exports."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from selfheal_core.cluster.prometheus.answers import Answer, Sample
+from selfheal_core.cluster.prometheus.client import Prometheus
+from selfheal_core.cluster.prometheus.transport import RawAnswer
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.snapshot import AppKey, PodRow
-from selfheal_core.observe.prometheus_rates import Round, read_round
+from selfheal_core.observe.prometheus_rates import NO_REQUESTS, PrometheusRates, Round, read_round
 from tests.unit.domain.builders import row
 
 NOW = 2_000_000.0
@@ -125,3 +127,22 @@ def test_how_often_it_scrapes_is_learnt_from_the_number_of_samples() -> None:
 
 def test_what_prometheus_says_about_a_partial_answer_is_kept() -> None:
     assert read_round(Answer((), ("a store is away",)), {}, window_seconds=60, now=NOW).warnings == ("a store is away",)
+
+
+class OldTraffic:
+    """A Prometheus whose application had requests until half a minute ago."""
+
+    where = "http://prometheus"
+
+    async def get(self, path: str, params: Mapping[str, str], deadline_seconds: float) -> RawAnswer:
+        values = f'[100,"0.5"],[115,"0.25"],[130,"{NO_REQUESTS}"],[145,"{NO_REQUESTS}"]'
+        result = f'{{"resultType":"matrix","result":[{{"metric":{{}},"values":[{values}]}}]}}'
+        return RawAnswer(200, f'{{"status":"success","data":{result}}}'.encode())
+
+    async def close(self) -> None:
+        return
+
+
+async def test_a_trend_that_ended_is_not_told_as_one_up_to_now() -> None:
+    rates = PrometheusRates(Prometheus(OldTraffic()), (), lambda: NOW)
+    assert await rates.trend(APP) == ((-45.0, 0.5), (-30.0, 0.25))

@@ -84,7 +84,7 @@ def manifest(image: str, secret: str) -> str:
     return "\n---\n".join(json.dumps(document) for document in documents)
 
 
-def install(cluster: LiveCluster, number: int, image: str) -> None:
+def install(cluster: LiveCluster, number: int, image: str, *, chart: str = "service") -> None:
     """What helm leaves behind: the Deployment with its revision, and the revision's Secret."""
     annotations = {"meta.helm.sh/release-name": "app-a", "selfheal.internal/revision": str(number)}
     body = deployment("app-a", 2, image, annotations)
@@ -104,7 +104,7 @@ def install(cluster: LiveCluster, number: int, image: str) -> None:
         "namespace": NAMESPACE,
         "version": number,
         "info": {"status": "deployed", "description": "done"},
-        "chart": {"metadata": {"name": "service", "version": "1.0.0", "appVersion": "1.0"}},
+        "chart": {"metadata": {"name": chart, "version": "1.0.0", "appVersion": "1.0"}},
         "config": {},
         "manifest": manifest(image, f"secret-{number}"),
     }

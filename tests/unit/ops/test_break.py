@@ -1,5 +1,7 @@
 """Breaking things on purpose: only in a sandbox, only what is well, and the menu names the layer that heals it."""
 
+from dataclasses import replace
+
 import pytest
 
 from selfheal_core.errors import BadUsage
@@ -8,8 +10,8 @@ from selfheal_core.ops.fault_runs import RUNS
 from selfheal_core.ops.faults import FAULTS, busiest_node
 from selfheal_core.ops.operation import Preview
 from selfheal_service.practice import BurnBody, HealthBody, ReadyBody
-from tests.unit.observe.live_cluster import BAD, LiveCluster
-from tests.unit.ops.conftest import TARGET, Console, run
+from tests.unit.observe.live_cluster import BAD, GOOD, LiveCluster
+from tests.unit.ops.conftest import TARGET, Console, install, run
 
 
 async def preview_of(console: Console, fault: str, *, sandbox: bool = True) -> Preview:
@@ -61,6 +63,35 @@ async def test_a_fault_that_nothing_would_answer_to_is_refused(
     cluster.deploy()
     await console.pod_target()
     assert why in (await preview_of(console, fault)).refusal
+
+
+@pytest.mark.parametrize(
+    ("chart", "why"),
+    [
+        ("selfheal-service", ""),
+        ("nginx", "it is of the chart nginx; a bad release is made of the chart selfheal-service"),
+    ],
+)
+async def test_a_release_of_another_chart_is_not_upgraded_with_ours(
+    cluster: LiveCluster, console: Console, chart: str, why: str
+) -> None:
+    install(cluster, 1, GOOD, chart=chart)
+    await console.pod_target()
+    await console.until(lambda app: any(track.revision == 1 for track in app.tracks))
+    refusal = (await preview_of(console, "bad-release")).refusal
+    assert refusal.startswith(why) if why else not refusal
+
+
+async def test_a_drain_is_of_the_node_that_the_preview_named(cluster: LiveCluster, console: Console) -> None:
+    cluster.deploy()
+    await console.pod_target()
+    operations = console.operations(sandbox=True)
+    preview = await operations.preview("break", TARGET, {"fault": "drain-node"})
+    other = replace(preview, precondition={**preview.precondition, "node": "another-node"})
+    steps = await run(operations, other)
+    assert steps[-1].phase == "refused"
+    assert "node was another-node, is " in steps[-1].text
+    assert cluster.client.writes == 0
 
 
 async def test_an_unknown_fault_names_the_nearest(cluster: LiveCluster, console: Console) -> None:

@@ -1,5 +1,7 @@
 """Killing marked pods: every one is listed, they go one after another, and the first refusal ends it."""
 
+import time
+
 from selfheal_core.ops.operation import Impact, Target
 from tests.unit.observe.live_cluster import BUDGETS, NAMESPACE, PODS, LiveCluster, budget
 from tests.unit.ops.conftest import Console, run
@@ -58,6 +60,23 @@ async def test_the_first_refusal_ends_it_and_says_what_was_done(cluster: LiveClu
     assert steps[-1].phase == "failed"
     assert steps[-1].text.startswith(f"stopped at {names[1]}: its disruption budget refuses")
     assert steps[-1].text.endswith(f"1 of 3 evicted ({names[0]})")
+    assert set(names[1:]) <= cluster.pod_names()
+
+
+async def test_data_that_grows_old_meanwhile_ends_it_before_the_next_one(
+    cluster: LiveCluster, console: Console
+) -> None:
+    cluster.deploy(replicas=3)
+    target, pods, names = await marked(console, 3)
+    later = 0.0
+    operations = console.operations(clock=lambda: time.time() + later)
+    steps = []
+    async for step in operations.run(await operations.preview("kill", target, pods)):
+        steps.append(step)
+        if step.text == f"2 of 3: evicting {names[1]}":
+            later = 3600.0
+    assert steps[-1].phase == "failed"
+    assert steps[-1].text.startswith(f"stopped at {names[1]}: no changes on old data: pods are silent")
     assert set(names[1:]) <= cluster.pod_names()
 
 

@@ -273,7 +273,7 @@ async def test_recovery_is_judged_by_errors_too(cluster: LiveCluster, console: C
         await sighted.until(lambda app: app.errors is not None)
         operations = sighted.operations()
         preview: Preview = await operations.preview("rollback", TARGET)
-        assert "38% errors" in dict(preview.lines)["now"]
+        assert "errors: 38%" in dict(preview.lines)["now"]
         steps = []
         async with asyncio.timeout(20):
             async for step in operations.run(preview):

@@ -139,7 +139,7 @@ async def test_everybody_finds_out_what_there_is_and_who_they_are(account: Serve
 
 
 async def test_a_rule_about_named_objects_covers_lists_of_that_name(server: Server) -> None:
-    define(server, "one", rule("", ["configmaps"], ["get", "list", "watch", "create"], resourceNames=["c"]))
+    define(server, "one", rule("", ["configmaps"], ["*"], resourceNames=["c"]))
     grant(server, "bob", "one")
     await server.post(MAPS, config_map("c"))
     await server.post(MAPS, config_map("d"))
@@ -155,6 +155,8 @@ async def test_a_rule_about_named_objects_covers_lists_of_that_name(server: Serv
     assert await code(MAPS, fieldSelector="metadata.name=d") == 403
     assert await code(MAPS, fieldSelector="metadata.name!=c") == 403
     assert (await server.post(MAPS, config_map("c"), headers=BOB)).code == 403, "a name cannot be bound to create"
+    emptied = await server.delete(MAPS, headers=BOB, fieldSelector="metadata.name=c")
+    assert emptied.code == 403, "a name cannot be bound to deletecollection"
 
 
 async def allowed(server: Server, path: str, spec: Object, headers: dict[str, str] | None = None) -> Object:
@@ -281,7 +283,8 @@ async def test_a_role_writer_without_escalate_is_held_to_its_own_rights(server: 
     assert (await server.post(path, role_body(rule("", ["pods"], ["list"])), headers=BOB)).code == 201
     labelled = await server.patch(f"{path}/new", {"metadata": {"labels": {"a": "b"}}}, headers=BOB)
     refused = await server.patch(f"{path}/new", {"rules": [more]}, headers=BOB)
-    aggregate = await server.patch(f"{path}/new", {"aggregationRule": {"clusterRoleSelectors": []}}, headers=BOB)
+    everything = {"aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]}}
+    aggregate = await server.patch(f"{path}/new", everything, headers=BOB)
 
     assert (labelled.code, refused.code, aggregate.code) == (200, 403, 403)
     assert refused.json["message"] == (
@@ -289,8 +292,18 @@ async def test_a_role_writer_without_escalate_is_held_to_its_own_rights(server: 
         "attempting to grant RBAC permissions not currently held:\n"
         '{APIGroups:[""], Resources:["secrets"], Verbs:["get" "list"]}'
     )
-    assert "must have cluster-admin privileges to use an aggregationRule" in aggregate.json["message"]
+    assert "must have cluster-admin privileges to use the aggregationRule" in aggregate.json["message"]
+    loosened = await server.patch(f"{path}/view", {"aggregationRule": None}, headers=BOB)
+    assert (loosened.code, loosened.json["message"]) == (403, aggregate.json["message"].replace('"new"', '"view"'))
     assert server.objects.get(CLUSTER_ROLES, "", "new")["rules"] == [rule("", ["pods"], ["list"])]
+
+
+async def test_whatever_is_written_to_a_role_takes_the_rights_in_it_but_for_what_deletes_it(server: Server) -> None:
+    define(server, "writer", rule(RBAC, ["clusterroles"], ["patch"]))
+    grant(server, "bob", "writer")
+    path = f"{RBAC_PATH}/clusterroles/edit"
+    assert (await server.patch(path, {"metadata": {"labels": {"a": "b"}}}, headers=BOB)).code == 403
+    assert (await server.patch(path, {"metadata": {"finalizers": ["example.org/a"]}}, headers=BOB)).code == 200
 
 
 def binding_body(role: str, kind: str = "ClusterRoleBinding") -> Object:
@@ -329,6 +342,19 @@ async def test_bind_and_escalate_are_rights_of_their_own(server: Server) -> None
     assert (await server.post(path, binding_body("admin"), headers=BOB)).code == 403
     assert (await server.post(path, binding_body("edit"), headers=BOB)).code == 201
     assert (await server.post(f"{RBAC_PATH}/clusterroles", role_body(rule("*", ["*"], ["*"])), headers=BOB)).code == 201
+
+
+async def test_escalate_bound_to_a_name_covers_no_new_role(server: Server) -> None:
+    define(
+        server,
+        "editor",
+        rule(RBAC, ["clusterroles"], ["create", "patch"]),
+        rule(RBAC, ["clusterroles"], ["escalate"], resourceNames=["new", "view"]),
+    )
+    grant(server, "bob", "editor")
+    path, more = f"{RBAC_PATH}/clusterroles", rule("", ["secrets"], ["get"])
+    assert (await server.post(path, role_body(more), headers=BOB)).code == 403
+    assert (await server.patch(f"{path}/view", {"metadata": {"labels": {"a": "b"}}}, headers=BOB)).code == 200
 
 
 async def test_an_apply_that_creates_takes_the_right_to_create(server: Server) -> None:

@@ -36,11 +36,15 @@ class Client:
         error, data = self._next, self._next + 2
         self._next += 4
         for stream, kind in ((error, "error"), (data, "data")):
-            headers = {"streamtype": kind, "port": port, "requestid": request_id}
-            await self.socket.send_bytes(self.writer.syn_stream(stream, headers))
-            await self.until(lambda stream=stream: any(number == stream for _, number in self.replies))  # type: ignore[misc]
+            await self.open_one(stream, kind, port, request_id)
         await self.socket.send_bytes(self.writer.data(error, b"", fin=True))
         return error, data
+
+    async def open_one(self, stream: int, kind: str, port: str, request_id: str = "0") -> None:
+        """Open one stream of a pair, and wait until it is taken."""
+        headers = {"streamtype": kind, "port": port, "requestid": request_id}
+        await self.socket.send_bytes(self.writer.syn_stream(stream, headers))
+        await self.until(lambda: any(number == stream for _, number in self.replies))
 
     async def send(self, stream: int, content: bytes, *, fin: bool = False) -> None:
         await self.socket.send_bytes(self.writer.data(stream, content, fin=fin))
@@ -155,6 +159,18 @@ async def test_a_client_that_breaks_off_is_waited_for_no_more(server: Server) ->
         await client.until(lambda: error in client.ended)
         async with asyncio.timeout(SECONDS):
             await gone.wait()
+
+
+async def test_a_pair_that_was_broken_off_half_open_is_forgotten(server: Server) -> None:
+    async with listening(shout) as port, forwarding(server) as client:
+        await client.open_one(1, "error", port)
+        await client.socket.send_bytes(client.writer.control(3, struct.pack(">II", 1, 5)))
+        await client.open_one(3, "data", port)
+        await client.open_one(5, "error", port)
+        await client.send(3, b"again", fin=True)
+        await client.until(lambda: {3, 5} <= client.ended)
+
+    assert (client.content[3], client.content[5]) == (b"AGAIN", b"")
 
 
 async def test_a_program_that_does_not_read_stops_nobody_from_leaving(server: Server) -> None:

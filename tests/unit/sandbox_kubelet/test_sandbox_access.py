@@ -8,7 +8,7 @@ import yaml
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-from selfheal_sandbox import access
+from selfheal_sandbox import access, private_file
 from selfheal_sandbox.api.ports import Identity
 
 
@@ -88,7 +88,7 @@ def test_tokens_tell_who_it_is() -> None:
 def test_kubeconfig_holds_everything_and_is_private(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
 
-    access.write_private(path, access.kubeconfig("selfheal-sandbox", "https://127.0.0.1:1", b"CA", "secret"))
+    private_file.write(path, access.kubeconfig("selfheal-sandbox", "https://127.0.0.1:1", b"CA", "secret"))
 
     found = yaml.safe_load(path.read_text())
     assert found["clusters"][0]["cluster"] == {

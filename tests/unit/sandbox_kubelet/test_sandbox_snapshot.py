@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from selfheal_sandbox import private_file
 from selfheal_sandbox.controllers.keys import LEASES, NODES, PODS, SERVICES
 from selfheal_sandbox.controllers.node_status import SANDBOX_NODE
 from selfheal_sandbox.reboot import EVENT_LIMIT, REVISION_GAP, after_reboot
-from selfheal_sandbox.snapshots import SnapshotWriter, load, write_private
+from selfheal_sandbox.snapshots import SnapshotWriter, load
 from selfheal_sandbox.state import StateError
 from selfheal_sandbox.store.objects import Key, Object, condition, now_rfc3339
 from selfheal_sandbox.store.snapshot import FORMAT, Snapshot, SnapshotError, read, take
@@ -144,10 +145,10 @@ async def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path, store
 
 def test_the_old_content_stays_until_the_new_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "snapshot"
-    write_private(path, b"old")
+    private_file.write(path, b"old")
     reader = path.open("rb")
 
-    write_private(path, b"new")
+    private_file.write(path, b"new")
 
     with reader:
         assert reader.read() == b"old"

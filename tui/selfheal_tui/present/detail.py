@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from selfheal_cli import words
-from selfheal_cli.explaining import (
+from selfheal_cli.explanation import (
     application_probe_words,
     healer_absence,
     healer_events,
@@ -26,6 +26,7 @@ from selfheal_core.domain.controller_status import event_time
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Event
 from selfheal_core.domain.snapshot import Application, ControllerStatus, PodRow
+from selfheal_core.domain.words import ratio
 from selfheal_tui.present.applications import BUDGET_RATIO
 from selfheal_tui.present.glyphs import TONE_OF_SEVERITY, Glyphs, plain
 from selfheal_tui.present.history import RevisionRow
@@ -69,8 +70,8 @@ def _what_is_broken(app: Application, now: float) -> Line:
 
 def _failing(app: Application) -> str:
     """Requests that fail although the pods are ready."""
-    ratio = app.errors.ratio if app.errors else None
-    return f" {words.ratio(ratio)} of its requests fail." if ratio is not None and ratio > BUDGET_RATIO else ""
+    share = app.errors.ratio if app.errors else None
+    return f" {ratio(share)} of its requests fail." if share is not None and share > BUDGET_RATIO else ""
 
 
 def _what_it_says(last_words: str) -> Line:

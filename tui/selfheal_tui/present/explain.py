@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from selfheal_cli import words
-from selfheal_cli.explaining import NOTHING_DONE, Deed, Explanation, GateWords, Sign
+from selfheal_cli.explanation import NOTHING_DONE, Deed, Explanation, GateWords, Sign
 from selfheal_core.domain.escape import printable
 from selfheal_core.domain.snapshot import Severity
 from selfheal_tui.present.detail import step_line

@@ -33,7 +33,6 @@ class Glyphs:
     dot: str
     ellipsis: str
     arrow: str
-    dash: str
     rule: str
     side: str
     corners: tuple[str, str, str, str]
@@ -62,7 +61,6 @@ UNICODE = Glyphs(
     dot="·",
     ellipsis="…",
     arrow="→",
-    dash="–",
     rule="─",
     side="│",
     corners=("┌", "┐", "└", "┘"),
@@ -79,7 +77,6 @@ ASCII = Glyphs(
     dot="-",
     ellipsis="~",
     arrow=">",
-    dash="-",
     rule="-",
     side="|",
     corners=("+", "+", "+", "+"),

@@ -9,7 +9,7 @@ from selfheal_tui.present.spans import BLANK, Line, Span, Tone, line, wrap
 
 _SECTIONS: tuple[Section, ...] = ("change", "look", "move", "console")
 KEYS_WIDTH = 11
-TITLE_WIDTH = 15
+TITLE_WIDTH = 16
 
 
 NOTHING: Mapping[str, str] = {}

@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from selfheal_core.domain.escape import printable
 from selfheal_tui.operation import Operation
-from selfheal_tui.present.confirming import dialog_lines, headline
+from selfheal_tui.present.confirmation import dialog_lines, headline
 from selfheal_tui.present.glyphs import plain
 from selfheal_tui.present.spans import BLANK, Line, Span, line, width_of, wrap
 from selfheal_tui.screens.frame import parts_of, typed

@@ -13,7 +13,7 @@ from selfheal_core.ops.operation import Target
 from selfheal_core.ops.registry import VERBS
 from selfheal_tui.commands import Command
 from selfheal_tui.navigation import Place, one_level_up
-from selfheal_tui.present.confirming import summary
+from selfheal_tui.present.confirmation import summary
 from selfheal_tui.present.glyphs import plain
 from selfheal_tui.present.line_edit import edit
 from selfheal_tui.present.spans import Line, Span, fit_paragraphs, line

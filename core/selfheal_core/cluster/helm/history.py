@@ -21,7 +21,6 @@ from selfheal_core.domain.times import parse_time
 from selfheal_core.errors import SelfhealError
 
 RELEASE_SELECTOR = {"labelSelector": "owner=helm"}
-RELEASE_TYPE = "helm.sh/release.v1"
 BODY_LIMIT_BYTES = 32 * 2**20
 """A Secret holds at most 1 MB; what inflates to more than this is not a release."""
 GZIP_WINDOW = 16 + zlib.MAX_WBITS

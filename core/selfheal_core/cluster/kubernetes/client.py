@@ -1,9 +1,6 @@
 """Calls to the Kubernetes API over one session: decoded to our own structs, each with a deadline."""
 
 import asyncio
-import fcntl
-import sys
-import termios
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,19 +9,17 @@ from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
-from aiohttp.http_exceptions import LineTooLong
 
 from selfheal_core.cluster.kubernetes import paths, requests
 from selfheal_core.cluster.kubernetes.api_errors import (
     ApiError,
     ServerFault,
-    StreamSilent,
     Unauthorized,
     from_exception,
     from_response,
 )
 from selfheal_core.cluster.kubernetes.configuration import Connection
-from selfheal_core.cluster.kubernetes.gulps import Gulps
+from selfheal_core.cluster.kubernetes.line_stream import LineStream, transport_of
 from selfheal_core.cluster.kubernetes.server_clock import ServerClock
 
 T = TypeVar("T")
@@ -49,64 +44,6 @@ class PatchType(StrEnum):
     STRATEGIC = "application/strategic-merge-patch+json"
     JSON = "application/json-patch+json"
     APPLY = "application/apply-patch+yaml"
-
-
-class LineStream:
-    """An open answer that is read line by line.
-
-    Attributes:
-        content_type: Of the answer, without parameters.
-    """
-
-    def __init__(self, response: aiohttp.ClientResponse, server: str, idle_seconds: float | None) -> None:
-        self.content_type = response.content_type
-        self._content = response.content
-        self._server = server
-        self._idle_seconds = idle_seconds
-        self._read_bytes = 0
-        transport = _transport(response)
-        self._socket = None if transport is None else transport.get_extra_info("socket")
-        self._response = response
-        self._gulps: Gulps | None = None
-
-    def read_in_gulps(self) -> None:
-        """From here on, take what comes within a moment at once while the stream is busy (see ``gulps``)."""
-        self._gulps = Gulps(_transport(self._response))
-
-    @property
-    def unread_bytes(self) -> int:
-        """How much waits in our own buffer."""
-        return self._content.total_bytes - self._read_bytes
-
-    def backlog_bytes(self) -> int:
-        """How much has arrived and waits to be read, in our buffer and in the socket's."""
-        if self._socket is None or self._socket.fileno() < 0:
-            return self.unread_bytes
-        found: bytes = fcntl.ioctl(self._socket.fileno(), termios.FIONREAD, bytes(4))
-        return self.unread_bytes + int.from_bytes(found, sys.byteorder)
-
-    async def readline(self) -> bytes:
-        """The next line with its newline; without one at a cut, empty at the end.
-
-        Raises:
-            StreamSilent: Nothing came for the idle time.
-            Unreachable: The connection broke.
-            ServerFault: A line is longer than the buffer.
-        """
-        try:
-            if self._gulps is not None:
-                self._gulps.count_line()
-                if not self.unread_bytes:
-                    await self._gulps.gather()
-            line = await self._content.readline()
-            self._read_bytes += len(line)
-            return line
-        except (LineTooLong, ValueError) as error:
-            raise ServerFault(f"{self._server} sent a line that is too long") from error
-        except TimeoutError as error:
-            raise StreamSilent(f"{self._server} sent nothing for {self._idle_seconds:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise from_exception(error, self._server) from error
 
 
 class KubernetesClient:
@@ -358,7 +295,7 @@ class KubernetesClient:
             yield LineStream(response, self.connection.identity.server, idle_seconds)
         finally:
             # Aborted, not closed: a farewell over TLS waits for the server's, and a watch has none to say.
-            if (transport := _transport(response)) is not None:
+            if (transport := transport_of(response)) is not None:
                 transport.abort()
             response.close()
 
@@ -491,7 +428,3 @@ async def _read_bounded(response: aiohttp.ClientResponse, limit_bytes: int, path
             raise ServerFault(f"the answer to {path} is longer than {limit_bytes} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _transport(response: aiohttp.ClientResponse) -> asyncio.Transport | None:
-    return None if response.connection is None else response.connection.transport

@@ -44,9 +44,10 @@ from selfheal_core.cluster.kubernetes.api_errors import (
     from_status,
 )
 from selfheal_core.cluster.kubernetes.backoff import Backoff, Pacing
-from selfheal_core.cluster.kubernetes.client import KubernetesClient, LineStream
+from selfheal_core.cluster.kubernetes.client import KubernetesClient
+from selfheal_core.cluster.kubernetes.line_stream import LineStream
 from selfheal_core.cluster.kubernetes.source_state import SourceState
-from selfheal_core.cluster.kubernetes.watch_statistics import ListCause, Statistics
+from selfheal_core.cluster.kubernetes.watch_statistics import KEPT_UP_BYTES, ListCause, Statistics
 from selfheal_core.cluster.kubernetes.watch_wire import Decoder, EventKind, Page, T, WatchEvent
 from selfheal_core.domain.objects import Uid
 from selfheal_core.domain.snapshot import Source
@@ -325,7 +326,7 @@ class Reflector(Generic[T]):
 
     async def _follow(self, stream: LineStream) -> None:
         """Take in what a watch says, until it ends; while it says much, a fifth of a second's worth at a time."""
-        stream.read_in_gulps()
+        stream.coalesce_reads()
         while line := await stream.readline():
             event = self._received(line)
             self._version = event.version or self._version
@@ -335,7 +336,10 @@ class Reflector(Generic[T]):
             elif event.kind == "unreadable":
                 self._deliver(self._left_out(event.uid))
             self._state.prove()
-            self.statistics.keep_up(stream.backlog_bytes(), self._clock)
+            # What waits in the kernel costs a call to know: it is asked when all that was taken from there is read.
+            unread_bytes = stream.backlog_bytes() if stream.is_drained else stream.unread_bytes
+            if stream.is_drained or unread_bytes >= KEPT_UP_BYTES:
+                self.statistics.keep_up(unread_bytes, self._clock)
 
     def _received(self, line: bytes) -> WatchEvent[T]:
         """Decode and count one line.

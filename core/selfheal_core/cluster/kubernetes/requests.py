@@ -1,8 +1,9 @@
 """Bodies of the writes that we send. Pure; ``now`` is seconds since the epoch."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Protocol
+
+from selfheal_core.domain.times import rfc3339, rfc3339_micro
 
 DRY_RUN = ["All"]
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -27,16 +28,6 @@ class Access(Protocol):
     @property
     def subresource(self) -> str:
         """E.g. ``eviction``; "" for the object itself."""
-
-
-def timestamp(now: float) -> str:
-    """Format a time as Kubernetes' ``Time``: UTC, whole seconds."""
-    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def micro_timestamp(now: float) -> str:
-    """Format a time as Kubernetes' ``MicroTime``: UTC, six decimals always, as Leases need."""
-    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def eviction(
@@ -73,7 +64,7 @@ def restart_patch(now: float, *, resource_version: str | None = None) -> dict[st
     With a resource version, a workload that moved since then refuses it (409).
     """
     patch: dict[str, Any] = {
-        "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: timestamp(now)}}}},
+        "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: rfc3339(now)}}}},
     }
     if resource_version:
         patch["metadata"] = {"resourceVersion": resource_version}
@@ -125,8 +116,8 @@ def lease(
         "spec": {
             "holderIdentity": holder,
             "leaseDurationSeconds": duration_seconds,
-            "acquireTime": micro_timestamp(acquired_at),
-            "renewTime": micro_timestamp(renewed_at),
+            "acquireTime": rfc3339_micro(acquired_at),
+            "renewTime": rfc3339_micro(renewed_at),
             "leaseTransitions": transitions,
         },
     }
@@ -154,7 +145,7 @@ def event(
         kind: ``Normal`` or ``Warning``.
     """
     namespace = involved.get("namespace") or "default"
-    at = timestamp(now)
+    at = rfc3339(now)
     return {
         "apiVersion": "v1",
         "kind": "Event",

@@ -36,12 +36,22 @@ class ServerClock:
 
     def note(self, date: str) -> None:
         """Take in the ``Date`` of an answer that has just come; text that is none says nothing."""
-        try:
-            theirs = parsedate_to_datetime(date).timestamp()
-        except (ValueError, OverflowError):
+        theirs = sent_at(date)
+        if theirs is None:
             return
-        measured = theirs + 0.5 - self._own()
+        measured = theirs - self._own()
         if abs(measured) < TOLERATED_SECONDS:
             self.offset_seconds = 0.0
         elif abs(measured - self.offset_seconds) >= TOLERATED_SECONDS:
             self.offset_seconds = measured
+
+
+def sent_at(date: str) -> float | None:
+    """When an answer with this ``Date`` was sent, in seconds since the epoch by the server's clock. Pure.
+
+    The header is cut to the second: half a second later is the best guess. None for text that is no date.
+    """
+    try:
+        return parsedate_to_datetime(date).timestamp() + 0.5
+    except (ValueError, OverflowError):
+        return None

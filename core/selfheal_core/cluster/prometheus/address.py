@@ -77,6 +77,15 @@ def parse_address(text: str) -> Address | None:
     return ServiceAddress(match["namespace"], match["name"], match["port"])
 
 
+def in_another_cluster(setting: str) -> str:
+    """What the setting ``prometheus`` means in another cluster than the one that it was given for.
+
+    A Service is one of the cluster that is looked at. A URL stays that of the first cluster, whose figures must not
+    be taken for another's: "", so that a Prometheus is looked for.
+    """
+    return "" if "://" in setting else setting
+
+
 def _url(text: str) -> UrlAddress:
     try:
         parts = urlsplit(text)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from selfheal_core.domain.escape import printable
+from selfheal_core.domain.escape import cells, printable
 from selfheal_core.domain.filters import fuzzy
 from selfheal_tui.present.glyphs import Glyphs, cut_end, plain
 from selfheal_tui.present.spans import BLANK, Line, Span, line
@@ -13,7 +13,7 @@ ROWS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class PickerItem:
     """One thing to choose.
 
     Attributes:
@@ -29,11 +29,11 @@ class Pick:
     refusal: str = ""
 
 
-def matching(picks: Sequence[Pick], typed: str) -> list[Pick]:
+def matching(items: Sequence[PickerItem], typed: str) -> list[PickerItem]:
     """Those whose name has the typed letters in that order: names that begin with them first, then that hold them."""
     wanted = typed.lower()
-    found = [pick for pick in picks if fuzzy(wanted, pick.name.lower())]
-    return sorted(found, key=lambda pick: _distance(pick.name.lower(), wanted)) if wanted else found
+    found = [item for item in items if fuzzy(wanted, item.name.lower())]
+    return sorted(found, key=lambda item: _distance(item.name.lower(), wanted)) if wanted else found
 
 
 def _distance(name: str, wanted: str) -> int:
@@ -44,7 +44,9 @@ def _distance(name: str, wanted: str) -> int:
     return 2 if wanted in name else 3
 
 
-def pick_lines(found: Sequence[Pick], at: int, typed: str, count: str, width: int, glyphs: Glyphs) -> list[Line]:
+def picker_lines(
+    found: Sequence[PickerItem], at: int, typed: str, count: str, width: int, glyphs: Glyphs
+) -> list[Line]:
     """The box's content.
 
     Args:
@@ -58,18 +60,19 @@ def pick_lines(found: Sequence[Pick], at: int, typed: str, count: str, width: in
     first = max(0, min(at - ROWS // 2, len(found) - ROWS))
     lines: list[Line] = [line(Span("/", "key"), Span(f"{printable(typed)}_", "title"))]
     shown = found[first : first + ROWS]
-    names = min(width // 2, max((len(printable(pick.name)) for pick in shown), default=0))
-    lines += [_row(pick, index == at, names, width, glyphs) for index, pick in enumerate(shown, first)]
+    names = min(width // 2, max((cells(printable(item.name)) for item in shown), default=0))
+    lines += [_row(item, index == at, names, width, glyphs) for index, item in enumerate(shown, first)]
     return [*lines, BLANK, line(Span(plain(cut_end(count, width, glyphs.ellipsis), glyphs), "dim"))]
 
 
-def _row(pick: Pick, here: bool, names: int, width: int, glyphs: Glyphs) -> Line:
+def _row(item: PickerItem, here: bool, names: int, width: int, glyphs: Glyphs) -> Line:
     """One choice: its name in as many cells as the longest one takes, then its remark."""
     mark = glyphs.cursor if here else " "
-    name = cut_end(f"{mark} {printable(pick.name)}".ljust(names + 2), width, glyphs.ellipsis)
-    remark = f"not now: {pick.refusal}" if pick.refusal else pick.remark
-    room = max(0, width - len(name) - 2)
+    label = f"{mark} {printable(item.name)}"
+    name = cut_end(label + " " * (names + 2 - cells(label)), width, glyphs.ellipsis)
+    remark = f"not now: {item.refusal}" if item.refusal else item.remark
+    room = max(0, width - cells(name) - 2)
     rest = cut_end(printable(remark), room, glyphs.ellipsis) if room else ""
-    if pick.refusal:
+    if item.refusal:
         return line(Span(name, "off"), "  ", Span(rest, "warn"))
     return line(Span(name, "title" if here else "plain"), Span(f"  {rest}", "dim"))

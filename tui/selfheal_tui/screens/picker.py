@@ -4,50 +4,50 @@ from collections.abc import Callable, Sequence
 
 from selfheal_core.domain.escape import printable
 from selfheal_tui.present.line_edit import edit
-from selfheal_tui.present.picking import Pick, matching, pick_lines
+from selfheal_tui.present.picker import PickerItem, matching, picker_lines
 from selfheal_tui.present.spans import Line
 from selfheal_tui.screens.dialogs import Overlay
 from selfheal_tui.session import Session
 
 
-class PickDialog(Overlay):
+class PickerDialog(Overlay):
     """One of many, by typing a part of its name.
 
     Args:
         session: What all screens share.
         title: What is chosen.
-        picks: What there is to choose; more may come.
+        items: What there is to choose; more may come.
         take_typed: Takes a name that is not among them, where there may be such names; None otherwise.
     """
 
     def __init__(
-        self, session: Session, title: str, picks: Sequence[Pick], take_typed: Callable[[str], None] | None = None
+        self, session: Session, title: str, items: Sequence[PickerItem], take_typed: Callable[[str], None] | None = None
     ) -> None:
         super().__init__(session)
         self._title = title
-        self._picks = list(picks)
+        self._items = list(items)
         self._take_typed = take_typed
         self._typed = ""
         self._at = 0
 
-    def extend(self, picks: Sequence[Pick]) -> None:
+    def extend(self, items: Sequence[PickerItem]) -> None:
         """More came in; the one that Enter would choose stays the same."""
         before = self._found()
-        self._picks += picks
+        self._items += items
         if before:
             self._at = self._found().index(before[min(self._at, len(before) - 1)])
         self.draw()
 
-    def _found(self) -> list[Pick]:
-        return matching(self._picks, self._typed)
+    def _found(self) -> list[PickerItem]:
+        return matching(self._items, self._typed)
 
     def content(self, width: int) -> tuple[str, list[Line]]:
         """What was typed, and what matches."""
         found = self._found()
-        count = f"{len(found)} of {len(self._picks)}; arrows and enter choose, esc goes back"
+        count = f"{len(found)} of {len(self._items)}; arrows and enter choose, esc goes back"
         if self._take_typed is not None and not found and self._typed:
             count = f"enter takes “{printable(self._typed)}” as typed, esc goes back"
-        return self._title, pick_lines(found, self._at, self._typed, count, width, self.session.glyphs)
+        return self._title, picker_lines(found, self._at, self._typed, count, width, self.session.glyphs)
 
     def take(self, key: str, character: str | None) -> None:
         """Type, move, choose."""
@@ -65,7 +65,7 @@ class PickDialog(Overlay):
             self._at = 0
         self.draw()
 
-    def _choose(self, found: list[Pick]) -> None:
+    def _choose(self, found: list[PickerItem]) -> None:
         typed = self._typed.strip()
         if not found and self._take_typed is not None and typed:
             self._take_typed(typed)

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from selfheal_core.domain.escape import cells
 from selfheal_core.errors import SelfhealError
 from selfheal_core.ops.faults import BAD_RELEASE, FAULTS
 from selfheal_core.ops.operation import Impact, Preview, Progress, Target
 from selfheal_tui.feed import LogBatch
+from selfheal_tui.present.glyphs import UNICODE
 from selfheal_tui.present.logs import LogRequest
-from selfheal_tui.present.picking import Pick, matching
+from selfheal_tui.present.picker import PickerItem, matching, picker_lines
+from selfheal_tui.present.spans import text_of
 from selfheal_tui.showcase import NOW, SURROUNDINGS, ShowcaseFeed, showcase_snapshot
 from tests.tui.conftest import Console
 
@@ -161,9 +164,10 @@ async def test_the_palette_dims_what_is_not_possible_and_says_why(make_console: 
 
 
 def test_names_that_begin_with_what_was_typed_come_first() -> None:
-    picks = [Pick(name, "", nothing) for name in ("events of a pod", "all previous", "previous", "page previous", "pr")]
-    assert [pick.name for pick in matching(picks, "prev")] == ["previous", "all previous", "page previous"]
-    assert matching(picks, "") == picks
+    names = ("events of a pod", "all previous", "previous", "page previous", "pr")
+    items = [PickerItem(name, "", nothing) for name in names]
+    assert [item.name for item in matching(items, "prev")] == ["previous", "all previous", "page previous"]
+    assert matching(items, "") == items
 
 
 async def test_in_the_sandbox_something_is_broken_from_a_menu_of_all_layers(make_console: MakeConsole) -> None:
@@ -238,3 +242,9 @@ async def test_of_many_containers_one_is_picked_from_a_list_and_of_two_the_other
         await console.press("escape", "l", "o")
         assert "container proxy" in console.screen_text()
     assert feed.read == ["", "metrics", "", "proxy"]
+
+
+def test_remarks_stand_below_each_other_beside_names_of_wide_characters() -> None:
+    items = [PickerItem(name, "here", nothing) for name in ("東京", "prod")]
+    rows = [text_of(row) for row in picker_lines(items, 0, "", "2 of 2", 40, UNICODE)]
+    assert [cells(row[: row.index("here")]) for row in rows if "here" in row] == [8, 8]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from selfheal_core.domain.escape import printable
 from selfheal_core.errors import SelfhealError
 from selfheal_tui.commands import View, commands_of, key_name
-from selfheal_tui.present.picking import Pick
+from selfheal_tui.present.picker import PickerItem
 from selfheal_tui.screens.frame import Ask
 from selfheal_tui.screens.tables import TableScreen
 
@@ -22,7 +22,7 @@ NAMES_SECONDS = 5.0
 """How long the palette waits for names from the cluster; the commands are there at once."""
 
 
-class Choosing:
+class Pickers:
     """Lists to choose from, and what a choice leads to.
 
     Args:
@@ -33,11 +33,11 @@ class Choosing:
         self._app = app
         self._session = app.session
 
-    def offer(self, title: str, picks: Sequence[Pick], take_typed: Callable[[str], None] | None = None) -> None:
+    def offer(self, title: str, items: Sequence[PickerItem], take_typed: Callable[[str], None] | None = None) -> None:
         """Show a list."""
-        from selfheal_tui.screens.pick import PickDialog
+        from selfheal_tui.screens.picker import PickerDialog
 
-        self._app.push_screen(PickDialog(self._session, title, picks, take_typed))
+        self._app.push_screen(PickerDialog(self._session, title, items, take_typed))
 
     # Namespaces
 
@@ -54,7 +54,7 @@ class Choosing:
     def _seen_namespaces(self) -> tuple[str, ...]:
         return tuple(sorted({key.namespace for key in self._session.snapshot.applications}))
 
-    def _namespaces(self, names: Sequence[str]) -> list[Pick]:
+    def _namespaces(self, names: Sequence[str]) -> list[PickerItem]:
         counts: dict[str, int] = {}
         for key in self._session.snapshot.applications:
             counts[key.namespace] = counts.get(key.namespace, 0) + 1
@@ -65,8 +65,8 @@ class Choosing:
             return _applications(counts.get(name, 0)) if not scope or name in scope else ""
 
         return [
-            Pick(ALL, "", partial(self.choose_namespace, ALL)),
-            *(Pick(name, remark(name), partial(self.choose_namespace, name)) for name in names),
+            PickerItem(ALL, "", partial(self.choose_namespace, ALL)),
+            *(PickerItem(name, remark(name), partial(self.choose_namespace, name)) for name in names),
         ]
 
     def choose_namespace(self, name: str) -> None:
@@ -90,11 +90,11 @@ class Choosing:
         """Offer the contexts of the kubeconfig."""
         self.offer("Context", await self._contexts())
 
-    async def _contexts(self) -> list[Pick]:
+    async def _contexts(self) -> list[PickerItem]:
         here = self._app.feed.surroundings.context
         offered = await self._app.feed.contexts()
         return [
-            Pick(
+            PickerItem(
                 each.name,
                 f"{'here; ' if each.name == here else ''}{each.remark}",
                 partial(self.choose_context, each.name),
@@ -123,34 +123,34 @@ class Choosing:
 
     def palette(self, view: View, screen: TableScreen[object, object]) -> None:
         """Offer every command of a view, then what the cluster and the kubeconfig have names for."""
-        from selfheal_tui.screens.pick import PickDialog
+        from selfheal_tui.screens.picker import PickerDialog
 
-        dialog = PickDialog(self._session, "Commands, namespaces, contexts", self._commands(view, screen))
+        dialog = PickerDialog(self._session, "Commands, namespaces, contexts", self._commands(view, screen))
         self._app.push_screen(dialog)
         self._app.spawn(self._add_names(dialog.extend))
 
-    def _commands(self, view: View, screen: TableScreen[object, object]) -> list[Pick]:
-        picks: dict[str, Pick] = {}
+    def _commands(self, view: View, screen: TableScreen[object, object]) -> list[PickerItem]:
+        items: dict[str, PickerItem] = {}
         for command in commands_of(view, self._session.commands):
             refusal = self._session.refusals.get(command.verb, "") if command.verb else ""
             caution = self._session.cautions.get(command.verb, "") if command.verb else ""
             remark = f"{key_name(command.key)}  {caution or command.sentence}"
             choose = partial(screen.run_command, command)
-            picks.setdefault(command.title, Pick(command.title, remark, choose, refusal))
-        return list(picks.values())
+            items.setdefault(command.title, PickerItem(command.title, remark, choose, refusal))
+        return list(items.values())
 
-    async def _add_names(self, extend: Callable[[list[Pick]], None]) -> None:
+    async def _add_names(self, extend: Callable[[list[PickerItem]], None]) -> None:
         try:
             contexts = await self._contexts()
         except SelfhealError:
             contexts = []  # `v` tells why; the palette does without
-        extend([_named("context", pick) for pick in contexts])
+        extend([_named("context", item) for item in contexts])
         try:
             async with asyncio.timeout(NAMES_SECONDS):
                 names = await self._app.feed.known_namespaces()
         except (SelfhealError, TimeoutError):
             names = self._seen_namespaces()
-        extend([_named("namespace", pick) for pick in self._namespaces(names)[1:]])
+        extend([_named("namespace", item) for item in self._namespaces(names)[1:]])
 
     # Things to break
 
@@ -162,15 +162,15 @@ class Choosing:
             self._session.dialog_pending = True
             self._app.on_ask(Ask(message.verb, message.target, {"fault": name}))
 
-        picks = [
-            Pick(fault.title, f"layer {fault.layer}: {fault.heals}", partial(choose, fault.name))
+        items = [
+            PickerItem(fault.title, f"layer {fault.layer}: {fault.heals}", partial(choose, fault.name))
             for fault in FAULTS.values()
         ]
-        self.offer(f"Break {printable(message.target.name)}", picks)
+        self.offer(f"Break {printable(message.target.name)}", items)
 
 
-def _named(kind: str, pick: Pick) -> Pick:
-    return Pick(f"{kind} {pick.name}", pick.remark, pick.choose, pick.refusal)
+def _named(kind: str, item: PickerItem) -> PickerItem:
+    return PickerItem(f"{kind} {item.name}", item.remark, item.choose, item.refusal)
 
 
 def _applications(count: int) -> str:

@@ -19,14 +19,14 @@ from selfheal_tui.present.glyphs import plain
 from selfheal_tui.present.kubectl import logs_of
 from selfheal_tui.present.line_edit import edit
 from selfheal_tui.present.logs import POD_TONES, SINCE_CHOICES, LogLine, LogRequest, log_spans, short_names
-from selfheal_tui.present.picking import Pick
+from selfheal_tui.present.picker import PickerItem
 from selfheal_tui.present.spans import Line, Span, line, width_of
 from selfheal_tui.screens.frame import ConsoleScreen, Copy, Go, typed
 from selfheal_tui.session import Session
 from selfheal_tui.widgets.text_view import LINE_LIMIT, TextView
 
 
-class ReadingScreen(ConsoleScreen):
+class PagerScreen(ConsoleScreen):
     """A text with scrolling and search."""
 
     view: ClassVar[View] = "document"
@@ -133,7 +133,7 @@ class ReadingScreen(ConsoleScreen):
         self.post_message(Go(Place("journal")))
 
 
-class DocumentScreen(ReadingScreen):
+class DocumentScreen(PagerScreen):
     """A text out of the newest data.
 
     Args:
@@ -177,7 +177,7 @@ class DocumentScreen(ReadingScreen):
             self.post_message(Copy(self._command))
 
 
-class LogsScreen(ReadingScreen):
+class LogsScreen(PagerScreen):
     """Logs of one or many pods, merged by time.
 
     Args:
@@ -280,14 +280,14 @@ class LogsScreen(ReadingScreen):
         if len(self.containers) == 2:
             self._read_container(self.containers[1 - at])
             return
-        from selfheal_tui.screens.pick import PickDialog
+        from selfheal_tui.screens.picker import PickerDialog
 
-        picks = [
-            Pick(name, "shown now" if index == at else "", partial(self._read_container, name))
+        items = [
+            PickerItem(name, "shown now" if index == at else "", partial(self._read_container, name))
             for index, name in enumerate(self.containers)
         ]
         self.session.dialog_pending = True
-        self.app.push_screen(PickDialog(self.session, "Container", picks))
+        self.app.push_screen(PickerDialog(self.session, "Container", items))
 
     def _read_container(self, name: str) -> None:
         self.request = replace(self.request, container=name)

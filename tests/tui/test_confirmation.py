@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from selfheal_core.ops.operation import Choice, Impact, Preview, Progress, Target
 from selfheal_core.ops.registry import find_verb
-from selfheal_tui.present.confirming import (
+from selfheal_tui.present.confirmation import (
     COUNTDOWN_SECONDS,
     Dialog,
     dialog_lines,
