@@ -27,6 +27,8 @@ FIRST_DATA_SECONDS = 15.0
 VERIFY_SECONDS = 300.0
 STEADY_SECONDS = 10.0
 """A recovery has to last this long before it is called one."""
+CLOSE_SECONDS = 3.0
+"""Whoever leaves waits no longer than this for streams, and again for connections, to end; the process ends them."""
 PRACTICE_STEADY_SECONDS = 3.0
 """The same in an embedded cluster, where people learn and nobody waits."""
 
@@ -151,10 +153,13 @@ async def open_session(
             yield Session(identity, client, observer, operations, scope)
         finally:
             running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            await asyncio.wait({running}, timeout=CLOSE_SECONDS)
+            if running.done() and not running.cancelled():
+                running.result()
     finally:
-        await connection.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await connection.close()
 
 
 async def first_data(session: Session, *, deadline_seconds: float = FIRST_DATA_SECONDS) -> None:
