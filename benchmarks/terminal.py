@@ -168,6 +168,9 @@ class Terminal:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self._exit_code = os.waitstatus_to_exitcode(status)
+                has_more = True
+                while has_more:  # its last words are still in the terminal
+                    has_more = self.read(0.0)
             elif time.monotonic() >= until:
                 break
             elif not self.read(0.05):
