@@ -28,7 +28,7 @@ VERIFY_SECONDS = 300.0
 STEADY_SECONDS = 10.0
 """A recovery has to last this long before it is called one."""
 CLOSE_SECONDS = 3.0
-"""Whoever leaves waits no longer than this for streams, and again for connections, to end; the process ends them."""
+"""Whoever leaves waits no longer than this for streams to end; the process ends them."""
 PRACTICE_STEADY_SECONDS = 3.0
 """The same in an embedded cluster, where people learn and nobody waits."""
 
@@ -157,9 +157,7 @@ async def open_session(
             if running.done() and not running.cancelled():
                 running.result()
     finally:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await connection.close()
+        await connection.close()
 
 
 async def first_data(session: Session, *, deadline_seconds: float = FIRST_DATA_SECONDS) -> None:

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -40,6 +41,7 @@ READ_BUFFER_BYTES = 2**23
 CONNECTION_LIMIT = 256
 """Each watch holds one connection."""
 CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
 SILENCE_SECONDS = 60.0
 """Longest wait for the next byte of an answer that is not a stream."""
 
@@ -134,8 +136,10 @@ class Connection:
         return found
 
     async def close(self) -> None:
-        """Close the session and its connections."""
-        await self.session.close()
+        """Close the session and its connections; waits no longer than ``CLOSE_SECONDS`` for their farewells."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.session.close()
 
 
 async def connect(
