@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -23,7 +22,8 @@ from selfheal_core.domain.heal import (
     note_not_sent,
 )
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey, Soak, observe_soak
-from selfheal_core.domain.snapshot import Snapshot
+from selfheal_core.domain.snapshot import OwnerKey, Snapshot
+from selfheal_core.waiting import set_within
 
 LOOK_SECONDS = 5.0
 """Longest pause between two looks: soak times and paces pass without any change in the cluster."""
@@ -53,8 +53,8 @@ class Records(Protocol):
     def holds(self, holds: tuple[Hold, ...]) -> None:
         """What is held now."""
 
-    async def known_good(self, release: ReleaseKey, record: KnownGood) -> None:
-        """A revision that was watched for its soak time."""
+    async def known_good(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
+        """A revision that was watched for its soak time, and what runs it."""
 
 
 def correct(memory: HealMemory, outcome: Outcome, now: float) -> HealMemory:
@@ -168,7 +168,7 @@ class Controller:
         if self._configuration.dry_run:
             return
         for release, record in result.records:
-            await self._recorder.known_good(release, record)
+            await self._recorder.known_good(release, record, result.soaks[release].workload)
 
     def _pause_seconds(self) -> float:
         at = next_look_at(self.decision) if self.decision else None
@@ -176,8 +176,7 @@ class Controller:
 
     async def _wait(self, seconds: float, stopped: asyncio.Event) -> None:
         """Wait for a change, at least ``SETTLE_SECONDS`` and at most ``seconds``, less if stopped."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), SETTLE_SECONDS)
+        await set_within(stopped, SETTLE_SECONDS)
         events = [asyncio.create_task(event.wait()) for event in (stopped, self._observer.changed)]
         try:
             await asyncio.wait(events, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -22,7 +22,7 @@ from selfheal_core.domain.known_good import (
     decode_records,
     joined,
 )
-from selfheal_core.domain.objects import ConfigMap
+from selfheal_core.domain.objects import ConfigMap, OwnerReference
 from selfheal_core.domain.snapshot import OwnerKey
 
 COMPONENT = "healerd"
@@ -96,10 +96,10 @@ class Recorder:
         for hold in holds:
             self._metrics.held_pods.labels(hold.gate).inc()
 
-    async def known_good(self, release: ReleaseKey, record: KnownGood) -> None:
-        """Add one revision's record to the release's ConfigMap, keeping what others wrote."""
+    async def known_good(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
+        """Add one revision's record to the release's ConfigMap, which the workload owns; keeps what others wrote."""
         try:
-            await self._merge_record(release, record)
+            await self._merge_record(release, record, workload)
         except ApiError as error:
             self._metrics.known_good_records.labels("failed").inc()
             log.warning("known good not recorded", release=release.name, namespace=release.namespace, why=str(error))
@@ -107,19 +107,21 @@ class Recorder:
             self._metrics.known_good_records.labels("written").inc()
             log.info("known good", release=release.name, namespace=release.namespace, revision=record.revision)
 
-    async def _merge_record(self, release: ReleaseKey, record: KnownGood) -> None:
+    async def _merge_record(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
         name = config_map_name(release.name)
         where = path("v1", "configmaps", namespace=release.namespace, name=name)
         try:
             current = await self._client.get(where, ConfigMap)
         except NotFound:
             everywhere = path("v1", "configmaps", namespace=release.namespace)
-            await self._client.create(everywhere, config_map_body(release, [record]))
+            await self._client.create(everywhere, config_map_body(release, [record], owners=_owners(workload)))
             return
         records = decode_records(current)
         records[record.revision] = joined(records.get(record.revision), record)
-        version = current.metadata.resource_version
-        await self._client.replace(where, config_map_body(release, records.values(), resource_version=version))
+        # Whoever owns it stays: to change owners takes more rights on some clusters.
+        kept, version = current.metadata.owner_references, current.metadata.resource_version
+        body = config_map_body(release, records.values(), owners=kept, resource_version=version)
+        await self._client.replace(where, body)
 
     async def _say(self, action: Evict, reason: str, message: str, now: float) -> None:
         for involved in (_pod(action), _owner(action.owner)):
@@ -147,6 +149,12 @@ def _pod(action: Evict) -> dict[str, str]:
         "name": action.name,
         "uid": action.uid,
     }
+
+
+def _owners(workload: OwnerKey | None) -> tuple[OwnerReference, ...]:
+    if workload is None or workload.kind not in OWNER_API_VERSIONS:
+        return ()
+    return (OwnerReference(workload.kind, workload.name, workload.uid, OWNER_API_VERSIONS[workload.kind]),)
 
 
 def _owner(owner: OwnerKey) -> dict[str, str]:

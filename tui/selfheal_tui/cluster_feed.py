@@ -31,6 +31,7 @@ from selfheal_core.observe.error_rate_ladder import ErrorRateLadder, error_rates
 from selfheal_core.observe.observer import Observer
 from selfheal_core.observe.sources import PODS
 from selfheal_core.ops.operation import Preview, Progress, Target
+from selfheal_core.waiting import set_within
 from selfheal_tui.bridge import Bridge
 from selfheal_tui.feed import ContextChoice, LogBatch, Surroundings
 from selfheal_tui.log_reader import read_logs
@@ -125,6 +126,7 @@ class ClusterFeed:
         self._mailbox: Mailbox[Snapshot] = Mailbox()
         self._bridge = Bridge()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._unwanted = threading.Event()
         self._stop = asyncio.Event()
         self._rescope = asyncio.Event()
         self._client: KubernetesClient | None = None
@@ -144,8 +146,8 @@ class ClusterFeed:
 
     def stop(self) -> None:
         """End every connection; gives up waiting after a few seconds, the thread dies with the process then."""
-        if not self._bridge.tell(self._stop.set):
-            self._stop.set()  # nobody waits for it yet
+        self._unwanted.set()
+        self._bridge.tell(self._stop.set)
         self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
@@ -165,6 +167,8 @@ class ClusterFeed:
     async def _main(self) -> None:
         """Live until stopped; whatever is under way then, a plugin that gives no answer included, ends with it."""
         self._bridge.open(asyncio.get_running_loop())
+        if self._unwanted.is_set():  # since before the bridge was open
+            return
         life, stop = asyncio.create_task(self._live()), asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait((life, stop), return_when=asyncio.FIRST_COMPLETED)
@@ -251,8 +255,7 @@ class ClusterFeed:
                     task.cancel()
                 results = await asyncio.gather(*tasks, return_exceptions=True)
             if any(self._is_fault(result) for result in results):
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), RESTART_SECONDS)
+                await set_within(self._stop, RESTART_SECONDS)
 
     def _prometheus(self) -> str:
         """The setting for this cluster; a URL in it is of the one that the console was started on."""
@@ -271,8 +274,7 @@ class ClusterFeed:
     async def _pump(self, observer: Observer) -> None:
         """Put the newest snapshot into the mailbox, a few times a second."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(observer.changed.wait(), QUIET_SECONDS)
+            await set_within(observer.changed, QUIET_SECONDS)
             observer.changed.clear()
             began = time.thread_time()
             snapshot = observer.snapshot()

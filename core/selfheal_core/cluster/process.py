@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfheal_core.errors import SelfhealError
+from selfheal_core.waiting import set_within
 
 OUTPUT_LIMIT_BYTES = 32 * 2**20
 """Kept of each stream; what comes after is read and dropped."""
@@ -103,8 +104,7 @@ async def run_program(
         async with asyncio.timeout(deadline_seconds), _started(argv, environ, watch, grace_seconds) as transport:
             _feed(transport, stdin)
             await watch.exited.wait()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(watch.silent.wait(), DRAIN_SECONDS)
+            await set_within(watch.silent, DRAIN_SECONDS)
     except TimeoutError as error:
         raise ProgramTimeout(f"{os.path.basename(argv[0])} did not end within {deadline_seconds:g} s") from error
     exit_code = transport.get_returncode()
@@ -182,8 +182,7 @@ async def _stop_group(transport: asyncio.SubprocessTransport, watch: _Watch, gra
     """Stop whatever still runs in the program's process group, the program itself included."""
     if not watch.exited.is_set():
         _signal_group(transport.get_pid(), signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(watch.exited.wait(), grace_seconds)
+        await set_within(watch.exited, grace_seconds)
     _signal_group(transport.get_pid(), signal.SIGKILL)
     await watch.exited.wait()
     transport.close()

@@ -1,7 +1,8 @@
 """Which revisions of a release were seen healthy, and for how long: the record, and how watching makes it.
 
 Wire format: one ConfigMap ``selfheal-known-good-<release>`` per release, in the release's namespace, with one key per
-revision number; each value is one JSON object, ``KnownGood``. Whoever watches writes it; everybody reads it.
+revision number; each value is one JSON object, ``KnownGood``. Whoever watches writes it; everybody reads it. The
+workload that was watched owns it, so that it goes with the release: a later release of that name begins anew.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,8 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from selfheal_core.domain.objects import ConfigMap, Int32, Moment
-from selfheal_core.domain.snapshot import Application, Revision, Snapshot, Track
+from selfheal_core.domain.objects import ConfigMap, Int32, Moment, OwnerReference
+from selfheal_core.domain.snapshot import Application, OwnerKey, Revision, Snapshot, Track
 
 CONFIG_MAP_PREFIX = "selfheal-known-good-"
 CONFIG_MAP_LABELS: Mapping[str, str] = {
@@ -91,16 +92,29 @@ def config_map_data(records: Iterable[KnownGood]) -> dict[str, str]:
     return {str(record.revision): encode_record(record) for record in kept}
 
 
-def config_map_body(key: ReleaseKey, records: Iterable[KnownGood], *, resource_version: str = "") -> dict[str, object]:
+def config_map_body(
+    key: ReleaseKey,
+    records: Iterable[KnownGood],
+    *,
+    owners: Iterable[OwnerReference] = (),
+    resource_version: str = "",
+) -> dict[str, object]:
     """The whole ConfigMap, to create, or to replace that very version; its labels are what the observer selects by."""
     metadata: dict[str, object] = {
         "name": config_map_name(key.name),
         "namespace": key.namespace,
         "labels": dict(CONFIG_MAP_LABELS),
     }
+    if references := [_owner_reference(owner) for owner in owners]:
+        metadata["ownerReferences"] = references
     if resource_version:
         metadata["resourceVersion"] = resource_version
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": config_map_data(records)}
+
+
+def _owner_reference(owner: OwnerReference) -> dict[str, str]:
+    """On the wire; without ``blockOwnerDeletion``, for which a writer may need more rights."""
+    return {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
 
 
 def release_of_config_map(name: str) -> str:
@@ -144,6 +158,7 @@ class Soak:
         watched_since: When this revision was first seen running.
         healthy_since: Start of the present healthy stretch; None while it is not healthy.
         written: The last record handed out; None before the first.
+        workload: What runs the revision.
     """
 
     revision: int
@@ -151,6 +166,7 @@ class Soak:
     watched_since: float
     healthy_since: float | None = None
     written: KnownGood | None = None
+    workload: OwnerKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +206,8 @@ def observe_soak(
                 continue
             key = ReleaseKey(application.key.namespace, track.release)
             before = soaks.get(key)
-            if before is None or before.revision != track.revision:
-                before = Soak(track.revision, track.image, now)
+            if before is None or (before.revision, before.workload) != (track.revision, track.workload):
+                before = Soak(track.revision, track.image, now, workload=track.workload)
             soak = _looked_at(before, _healthy(application, track, snapshot, now - soak_seconds), now)
             record = _due(soak, soak_seconds, observed_by, now)
             if record is not None:

@@ -19,6 +19,7 @@ from selfheal_core.observe.join import Join
 from selfheal_core.observe.polls import VERSION, Intervals, Polls
 from selfheal_core.observe.sources import ALL_SOURCES, CONTROLLER, DEPLOYMENTS, NODES, PODS, combined
 from selfheal_core.observe.streams import open_streams
+from selfheal_core.waiting import set_within
 
 LONGEST_NAP_SECONDS = 1.0
 """``wait_for`` asks its predicate at least this often."""
@@ -147,7 +148,7 @@ class Observer:
             async with asyncio.timeout(deadline_seconds):
                 while not predicate(snapshot := self.snapshot()):
                     stirred.clear()
-                    await _wait(stirred, LONGEST_NAP_SECONDS)
+                    await set_within(stirred, LONGEST_NAP_SECONDS)
                 return snapshot
         finally:
             self._waiters.discard(stirred)
@@ -212,11 +213,3 @@ def _conditions(sources: Mapping[str, Source]) -> dict[str, tuple[str, ...]]:
     return {
         name: (source.condition, source.reason, source.origin, source.origin_note) for name, source in sources.items()
     }
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

@@ -11,6 +11,7 @@ from selfheal_core.cluster.kubernetes.source_state import reason_of
 from selfheal_core.domain.snapshot import Source, SourceCondition
 from selfheal_core.errors import SelfhealError
 from selfheal_core.observe.sources import Standing
+from selfheal_core.waiting import set_within
 
 _log = logging.getLogger(__name__)
 _LONGEST_WAIT_SECONDS = 120.0
@@ -125,8 +126,4 @@ class Poller:
 
     async def _sleep(self, seconds: float) -> None:
         self._wake.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        await set_within(self._wake, seconds)

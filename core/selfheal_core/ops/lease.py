@@ -5,7 +5,7 @@ import hashlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from selfheal_core.cluster.kubernetes.api_errors import ApiError, Conflict, NotFound
@@ -16,6 +16,7 @@ from selfheal_core.domain.escape import printable
 from selfheal_core.domain.objects import Int32, Metadata, Wire
 from selfheal_core.domain.times import ago, parse_time
 from selfheal_core.errors import Refused
+from selfheal_core.waiting import set_within
 
 DURATION_SECONDS = 30
 RENEW_SECONDS = 10.0
@@ -153,9 +154,7 @@ class ReleaseLease:
     async def _renew_until(self, over: asyncio.Event, held: Held) -> None:
         renewed_at = self._monotonic()
         while not held.lost:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), self._renew_seconds)
-            if over.is_set():
+            if await set_within(over, self._renew_seconds):
                 return
             try:
                 await self._replace(held, self._holder)

@@ -5,6 +5,7 @@ from typing import Any
 
 from selfheal_core.domain.applications import Parts, build_application
 from selfheal_core.domain.known_good import (
+    CONFIG_MAP_LABELS,
     KnownGood,
     ReleaseKey,
     Soak,
@@ -19,7 +20,7 @@ from selfheal_core.domain.known_good import (
     release_of_config_map,
     with_record,
 )
-from selfheal_core.domain.objects import ConfigMap, Metadata
+from selfheal_core.domain.objects import ConfigMap, Metadata, OwnerReference
 from selfheal_core.domain.snapshot import Snapshot
 from tests.unit.domain.builders import APP, NOW, crashing, deployment, picture, revision, row
 
@@ -105,7 +106,7 @@ def test_a_revision_can_become_good_after_it_was_not() -> None:
 def test_a_new_revision_starts_from_nothing() -> None:
     good = look(look(None, healthy(6), NOW), healthy(6), NOW + 60)
     fresh = look(good, healthy(7), NOW + 70)
-    assert fresh.soaks[KEY] == Soak(7, "registry/app:1.0", NOW + 70, NOW + 70)
+    assert replace(fresh.soaks[KEY], workload=None) == Soak(7, "registry/app:1.0", NOW + 70, NOW + 70)
 
 
 def test_a_rollout_under_way_is_not_healthy() -> None:
@@ -147,6 +148,29 @@ def test_records_survive_the_config_map() -> None:
     assert body["data"] == data
     assert decode_records(ConfigMap(data=data)) == {6: records[0], 7: records[1]}
     assert data["7"] == '{"revision":7,"good":false}'
+
+
+def test_another_workload_of_the_same_name_is_watched_anew() -> None:
+    """A release that was uninstalled and installed again is at the same revision, and has shown nothing yet."""
+    good = look(look(None, healthy(), NOW), healthy(), NOW + 60)
+    again = look(good, healthy(uid="another"), NOW + 70)
+    assert again.records == look(again, healthy(uid="another"), NOW + 129).records == ()
+    assert look(again, healthy(uid="another"), NOW + 130).records[0][1].healthy_since == NOW + 70
+
+
+def test_the_config_map_goes_with_its_owner() -> None:
+    owner = OwnerReference("Deployment", "app-a", "uid-1", "apps/v1")
+    metadata = config_map_body(KEY, [], owners=[owner], resource_version="7")["metadata"]
+    assert metadata == {
+        "name": "selfheal-known-good-app-a",
+        "namespace": "payments",
+        "labels": dict(CONFIG_MAP_LABELS),
+        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "app-a", "uid": "uid-1"}],
+        "resourceVersion": "7",
+    }
+    unowned = config_map_body(KEY, [])["metadata"]
+    assert isinstance(unowned, dict)
+    assert "ownerReferences" not in unowned
 
 
 def test_what_is_no_record_is_left_out() -> None:

@@ -92,7 +92,7 @@ class Notebook:
     def holds(self, holds: tuple[Hold, ...]) -> None:
         self.held = holds
 
-    async def known_good(self, release: ReleaseKey, record: KnownGood) -> None:
+    async def known_good(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
         self.good.append((release, record))
 
 

@@ -5,13 +5,14 @@ import itertools
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from selfheal_core.waiting import set_within
 from selfheal_sandbox.api.deletion import DeleteOptions
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.api.ports import LogOptions
@@ -130,8 +131,7 @@ class Cluster:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 while not condition():
                     changed.clear()
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(changed.wait(), 0.05)
+                    await set_within(changed, 0.05)
         except TimeoutError:
             raise AssertionError(f"{what or 'not in time'}: {self.pod()['status']} {self.events()}") from None
         finally:

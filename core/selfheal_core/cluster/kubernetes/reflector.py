@@ -51,6 +51,7 @@ from selfheal_core.cluster.kubernetes.watch_statistics import KEPT_UP_BYTES, Lis
 from selfheal_core.cluster.kubernetes.watch_wire import Decoder, EventKind, Page, T, WatchEvent
 from selfheal_core.domain.objects import Uid
 from selfheal_core.domain.snapshot import Source
+from selfheal_core.waiting import set_within
 
 LOG = logging.getLogger(__name__)
 JSON = "application/json"
@@ -408,9 +409,7 @@ class Reflector(Generic[T]):
 
     async def _pause(self, seconds: float) -> None:
         self._woken.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
+        await set_within(self._woken, seconds)
 
     async def _wait_for_credentials(self, seconds: float) -> None:
         """Pause, but only until there are other credentials than those that were refused."""
