@@ -18,10 +18,11 @@ HELM = $$($(BIN)/python -m selfheal_sandbox.tools helm)
 DEMO ?=
 DEMO_ARGS ?=
 TEST_ARGS ?=
+E2E_ARGS ?=
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 # ---- set-up -----------------------------------------------------------------------------------------------------
 
@@ -91,6 +92,11 @@ test: $(DEV) $(TOOLS) $(EVERY_TOOL) $(TABLES_VENV)/.done ## every test that need
 	cat $(VENV)/test.log; \
 	exit $$((end_to_end || rest))
 
+.PHONY: e2e
+e2e: $(DEV) $(TOOLS) ## every layer on a cluster of yours, in namespaces of its own (KUBECONFIG=FILE; E2E_ARGS goes to pytest)
+	@if [ -z "$(KUBECONFIG)" ]; then echo "e2e: say which cluster: make e2e KUBECONFIG=FILE" >&2; exit 2; fi
+	@KUBECONFIG="$(KUBECONFIG)" $(BIN)/python -m pytest --cluster kubeconfig tests/e2e/layers $(E2E_ARGS)
+
 .PHONY: lint
 lint: $(DEV) $(TOOLS) $(LINT_VENV)/.done ## ruff, mypy strict, import-linter, chart, image, workflow and shell linters
 	$(BIN)/ruff check .
@@ -120,6 +126,39 @@ mutate: $(DEV) ## change the decisions of domain/ one by one; what no test notic
 .PHONY: bench
 bench: $(DEV) $(TOOLS) ## benchmarks; prints a table, writes benchmarks/results/*.json
 	@$(BIN)/python -m benchmarks
+
+.PHONY: bench-lab
+bench-lab: $(DEV) ## the console with 10,000 pods of a real Kubernetes (Linux, root); writes docs/reference/performance.md
+	@$(BIN)/python -m benchmarks.lab
+
+# ---- lab: a real Kubernetes on this machine (Linux, root) ---------------------------------------------------------
+
+LAB := $(BIN)/python -m tests.lab
+LAB_ARGS ?=
+# tests/lab comes first: its tests of bringing a lab up and down need that none is up.
+LAB_TESTS := tests/e2e/layers tests/e2e/error_rate $(wildcard tests/e2e/bastion) tests/contract tests/fuzz
+
+.PHONY: lab-up
+lab-up: $(DEV) ## a Kubernetes of two nodes on this machine, or mend the one that is up (the first time it builds for 12 minutes)
+	@$(LAB) up $(LAB_ARGS)
+
+.PHONY: lab-down
+lab-down: $(DEV) ## take it down; nothing of it is left, but the programs in the cache
+	@$(LAB) down $(LAB_ARGS)
+
+.PHONY: lab-test
+lab-test: $(DEV) $(TOOLS) $(EVERY_TOOL) ## every test that needs a real Kubernetes, on a lab of its own or the one that is up
+	@if $(LAB) status >/dev/null; then was_up=1; else was_up=0; fi; \
+	$(LAB) programs; \
+	$(BIN)/python -m pytest --lab tests/lab && own=0 || own=$$?; \
+	$(LAB) up; \
+	$(BIN)/python -m pytest --lab --cluster lab $(or $(TEST_ARGS),$(LAB_TESTS)) && others=0 || others=$$?; \
+	if [ $$was_up = 0 ]; then $(LAB) down; fi; \
+	exit $$((own || others))
+
+.PHONY: fuzz
+fuzz: $(DEV) ## random calls at the sandbox's API and at the real one, answers compared (FUZZ_ARGS="--sequences 3000 --seed 1")
+	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 # ---- generated files --------------------------------------------------------------------------------------------
 

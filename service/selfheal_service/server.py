@@ -79,7 +79,8 @@ class DrainingServer(uvicorn.Server):
         await self.on_tick(0)
         while not self._drained.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._drained.wait(), _TICK_SECONDS)
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._drained.wait()
             await self.on_tick(0)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

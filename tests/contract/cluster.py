@@ -1,8 +1,4 @@
-"""The cluster that the contract tests run against: a sandbox of their own, or the one that a kubeconfig names.
-
-Set ``SELFHEAL_CONTRACT_KUBECONFIG`` to run them against another cluster; they make namespaces of their own, three
-CustomResourceDefinitions in groups of their own, and remove them.
-"""
+"""How the contract tests reach a cluster, and a sandbox of their own for them."""
 
 import base64
 import os
@@ -21,7 +17,6 @@ import yaml
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
-KUBECONFIG_VARIABLE = "SELFHEAL_CONTRACT_KUBECONFIG"
 
 
 @dataclass(frozen=True)
@@ -85,12 +80,8 @@ def _content(entry: dict[str, Any], name: str) -> bytes | None:
 
 
 @contextmanager
-def running_cluster(folder: Path) -> Iterator[Cluster]:
-    """Give the cluster that the environment names, or start a sandbox for as long as the context lasts."""
-    given = os.environ.get(KUBECONFIG_VARIABLE)
-    if given:
-        yield cluster_of(Path(given), is_sandbox=False)
-        return
+def running_sandbox(folder: Path) -> Iterator[Cluster]:
+    """A sandbox for as long as the context lasts, with its files in a folder."""
     environment = {**os.environ, "XDG_STATE_HOME": str(folder)}
     name = f"contract-{os.getpid()}"
     command = [sys.executable, "-m", "selfheal_sandbox.main", "up", "--name", name]

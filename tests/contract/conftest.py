@@ -1,27 +1,86 @@
-"""One cluster for all contract tests, a namespace for each module, and clients of them."""
+"""The clusters that each contract test runs on, a namespace for each module, clients of them, and the report.
+
+Where nothing is said they run on a sandbox. ``--cluster lab`` and ``--cluster kubeconfig`` take another cluster in its
+place; ``--lab`` takes the sandbox and the lab, one after the other, and the report tells both. In a cluster of yours
+they make namespaces of their own and a CustomResourceDefinition in a group of its own, and remove them.
+"""
 
 import asyncio
+import os
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.contract.api import Api, eventually
-from tests.contract.cluster import Cluster, running_cluster
+from tests.contract.cluster import Cluster, cluster_of, running_sandbox
+from tests.contract.probes import Tally
 from tests.pinned_tools import KUBECTL_VERSIONS, program, version
 
 REQUEST_SECONDS = 100.0
 KUBECTL_SECONDS = 30.0
 
 
+class ProbeReport:
+    """Adds up what became of the probes, and tells it at the end of the run."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        about = dict(report.user_properties)
+        if "probe" in about and (report.when == "call" or not report.passed):
+            self.tally.add(str(about["cluster"]), str(about["probe"]), report.outcome)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for line in self.tally.lines():
+            terminalreporter.write_line(line)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(ProbeReport())
+
+
+def clusters_of(config: pytest.Config) -> tuple[str, ...]:
+    """The clusters that this run is about, in the order of the report."""
+    return ("sandbox", "lab") if config.getoption("--lab") else (config.getoption("--cluster"),)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "cluster" in metafunc.fixturenames:
+        metafunc.parametrize("cluster", clusters_of(metafunc.config), indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each report the names of what it is about."""
+    for item in items:
+        if isinstance(item, pytest.Function) and (mark := item.get_closest_marker("probe")):
+            item.user_properties += [("probe", mark.args[0]), ("cluster", item.callspec.params["cluster"])]
+
+
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running_cluster(tmp_path_factory.mktemp("contract")) as running:
-        yield running
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster of this round: its name is the parameter."""
+    if request.param == "sandbox":
+        with running_sandbox(tmp_path_factory.mktemp("contract")) as running:
+            yield running
+    elif request.param == "lab":
+        yield cluster_of(request.getfixturevalue("lab").kubeconfig, is_sandbox=False)
+    else:
+        yield cluster_of(given_kubeconfig(), is_sandbox=False)
+
+
+def given_kubeconfig() -> Path:
+    """The file that KUBECONFIG names."""
+    path = os.environ.get("KUBECONFIG", "")
+    if not Path(path).is_file():
+        pytest.fail(f"--cluster kubeconfig: KUBECONFIG is {path!r}, which is no file; name the file of your cluster")
+    return Path(path)
 
 
 @asynccontextmanager

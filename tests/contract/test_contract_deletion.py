@@ -1,8 +1,11 @@
+import pytest
+
 from selfheal_sandbox.store.objects import Object
 from tests.contract.api import MERGE_PATCH, Api, eventually
 from tests.contract.bodies import config_map, pod
 
 
+@pytest.mark.probe("del.finalizers")
 async def test_finalizers_hold_an_object(api: Api, core: str) -> None:
     path = f"{core}/configmaps/held"
     (await api.post(f"{core}/configmaps", config_map("held", finalizers=["example.org/f"]))).expect(201)
@@ -13,6 +16,7 @@ async def test_finalizers_hold_an_object(api: Api, core: str) -> None:
     assert (await api.get(path)).code == 404
 
 
+@pytest.mark.probe("del.pod_grace")
 async def test_a_pod_on_a_node_has_its_grace_period(api: Api, core: str, absent_node: str) -> None:
     (await api.post(f"{core}/pods", pod("grace", nodeName=absent_node))).expect(201)
     (await api.delete(f"{core}/pods/grace")).expect(200)
@@ -23,6 +27,7 @@ async def test_a_pod_on_a_node_has_its_grace_period(api: Api, core: str, absent_
     assert (await api.get(f"{core}/pods/grace")).code == 404
 
 
+@pytest.mark.probe("del.preconditions_uid")
 async def test_deletion_may_name_the_object_it_means(api: Api, core: str) -> None:
     (await api.post(f"{core}/configmaps", config_map("precondition"))).expect(201)
     options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": "another"}}
@@ -36,6 +41,7 @@ async def owner(api: Api, core: str, name: str) -> list[Object]:
     return [{"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": created["metadata"]["uid"]}]
 
 
+@pytest.mark.probe("gc.ownerReferences")
 async def test_dependents_follow_their_owner(api: Api, core: str) -> None:
     references = await owner(api, core, "owner")
     (await api.post(f"{core}/configmaps", config_map("child", ownerReferences=references))).expect(201)
@@ -47,6 +53,7 @@ async def test_dependents_follow_their_owner(api: Api, core: str) -> None:
     await eventually(gone)
 
 
+@pytest.mark.probe("gc.orphan")
 async def test_orphans_stay(api: Api, core: str) -> None:
     references = await owner(api, core, "leaving")
     (await api.post(f"{core}/configmaps", config_map("orphan", ownerReferences=references))).expect(201)
@@ -59,6 +66,7 @@ async def test_orphans_stay(api: Api, core: str) -> None:
     await eventually(orphaned)
 
 
+@pytest.mark.probe("ns.delete_cascades")
 async def test_a_namespace_takes_its_objects_along(api: Api, namespace: str) -> None:
     name = f"{namespace}-gone"
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

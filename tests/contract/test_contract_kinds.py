@@ -1,6 +1,8 @@
 import base64
 import uuid
 
+import pytest
+
 from selfheal_sandbox.store.objects import Object
 from tests.contract.api import Answer, Api, eventually
 from tests.contract.bodies import names, pod
@@ -14,6 +16,7 @@ async def round_trip(api: Api, path: str, body: Object) -> Object:
     return created
 
 
+@pytest.mark.probe("kind.lease")
 async def test_lease(api: Api, namespace: str) -> None:
     body = {
         "apiVersion": "coordination.k8s.io/v1",
@@ -41,6 +44,7 @@ def event(namespace: str, name: str, subject: str) -> Object:
     }
 
 
+@pytest.mark.probe("kind.event")
 async def test_events_are_found_by_their_object(api: Api, core: str, namespace: str) -> None:
     (await api.post(f"{core}/pods", pod("subject", schedulerName="nobody"))).expect(201)
     await round_trip(api, f"{core}/events", event(namespace, "e1", "subject"))
@@ -49,6 +53,7 @@ async def test_events_are_found_by_their_object(api: Api, core: str, namespace: 
     assert names(found) == ["e1"]
 
 
+@pytest.mark.probe("kind.event_v1_same_store")
 async def test_both_versions_of_events_are_one_store(api: Api, core: str, namespace: str) -> None:
     (await api.post(f"{core}/events", event(namespace, "e2", "other"))).expect(201)
     listed = (await api.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")).expect(200)
@@ -56,6 +61,7 @@ async def test_both_versions_of_events_are_one_store(api: Api, core: str, namesp
     assert {"e2": "hello"}.items() <= {item["metadata"]["name"]: item.get("note") for item in listed["items"]}.items()
 
 
+@pytest.mark.probe("kind.hpa_v2")
 async def test_horizontal_pod_autoscaler(api: Api, namespace: str) -> None:
     target = {"type": "Utilization", "averageUtilization": 50}
     body = {
@@ -73,6 +79,7 @@ async def test_horizontal_pod_autoscaler(api: Api, namespace: str) -> None:
     assert (await round_trip(api, path, body))["spec"]["minReplicas"] == 1
 
 
+@pytest.mark.probe("kind.pdb_v1")
 async def test_pod_disruption_budget(api: Api, namespace: str) -> None:
     body = {
         "apiVersion": "policy/v1",
@@ -85,6 +92,7 @@ async def test_pod_disruption_budget(api: Api, namespace: str) -> None:
     assert created["spec"]["maxUnavailable"] == 1
 
 
+@pytest.mark.probe("kind.service_clusterip")
 async def test_a_service_gets_an_address(api: Api, core: str) -> None:
     body = {
         "apiVersion": "v1",
@@ -98,6 +106,7 @@ async def test_a_service_gets_an_address(api: Api, core: str) -> None:
     assert created["spec"]["ports"][0]["targetPort"] == 80
 
 
+@pytest.mark.probe("kind.secret_stringData")
 async def test_text_of_a_secret_is_encoded(api: Api, core: str) -> None:
     body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "secret"}, "stringData": {"k": "v"}}
     created = await round_trip(api, f"{core}/secrets", body)
@@ -106,6 +115,7 @@ async def test_text_of_a_secret_is_encoded(api: Api, core: str) -> None:
     assert "stringData" not in created
 
 
+@pytest.mark.probe("kind.crd")
 async def test_a_custom_resource_is_served_with_its_defaults(api: Api, namespace: str) -> None:
     group = f"x{uuid.uuid4().hex[:8]}.example.org"
     schema = {

@@ -1,8 +1,11 @@
+import pytest
+
 from selfheal_sandbox.store.objects import Object
 from tests.contract.api import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Api
 from tests.contract.bodies import config_map, deployment
 
 
+@pytest.mark.probe("patch.json")
 async def test_a_json_patch_changes_fields(api: Api, core: str) -> None:
     await api.post(f"{core}/configmaps", config_map("json", {"a": "1", "b": "2"}))
     patch = [{"op": "replace", "path": "/data/a", "value": "z"}, {"op": "remove", "path": "/data/b"}]
@@ -11,6 +14,7 @@ async def test_a_json_patch_changes_fields(api: Api, core: str) -> None:
     assert changed["data"] == {"a": "z"}
 
 
+@pytest.mark.probe("patch.json_test_fails")
 async def test_a_json_patch_whose_test_fails_is_refused(api: Api, core: str) -> None:
     await api.post(f"{core}/configmaps", config_map("json-test"))
     patch = [{"op": "test", "path": "/data/a", "value": "no"}]
@@ -18,6 +22,7 @@ async def test_a_json_patch_whose_test_fails_is_refused(api: Api, core: str) -> 
     assert (await api.patch(f"{core}/configmaps/json-test", patch, JSON_PATCH)).code == 422
 
 
+@pytest.mark.probe("patch.merge_null_deletes")
 async def test_null_removes_in_a_merge_patch(api: Api, core: str) -> None:
     await api.post(f"{core}/configmaps", config_map("merge", {"a": "1", "b": "2"}))
     changed = await api.patch(f"{core}/configmaps/merge", {"data": {"a": None, "c": "3"}}, MERGE_PATCH)
@@ -33,6 +38,7 @@ def images(obj: Object) -> dict[str, str]:
     return {item["name"]: item["image"] for item in obj["spec"]["template"]["spec"]["containers"]}
 
 
+@pytest.mark.probe("patch.strategic_merge_by_name")
 async def test_a_strategic_patch_finds_containers_by_name(api: Api, deployments: str) -> None:
     body = deployment("strategic")
     body["spec"]["template"]["spec"]["containers"].append({"name": "d", "image": "d:1"})
@@ -43,6 +49,7 @@ async def test_a_strategic_patch_finds_containers_by_name(api: Api, deployments:
     assert images(changed) == {"c": "busybox:2", "d": "d:1"}
 
 
+@pytest.mark.probe("patch.strategic_delete")
 async def test_a_strategic_patch_deletes_by_directive(api: Api, deployments: str) -> None:
     body = deployment("directive")
     body["spec"]["template"]["spec"]["containers"].append({"name": "d", "image": "d:1"})
@@ -53,6 +60,7 @@ async def test_a_strategic_patch_deletes_by_directive(api: Api, deployments: str
     assert images(changed) == {"c": "busybox"}
 
 
+@pytest.mark.probe("patch.rv_conflict")
 async def test_a_patch_may_name_the_version_it_is_for(api: Api, core: str) -> None:
     await api.post(f"{core}/configmaps", config_map("versioned"))
     patch = {"metadata": {"resourceVersion": "1"}, "data": {"q": "1"}}
@@ -60,6 +68,7 @@ async def test_a_patch_may_name_the_version_it_is_for(api: Api, core: str) -> No
     assert (await api.patch(f"{core}/configmaps/versioned", patch, MERGE_PATCH)).code == 409
 
 
+@pytest.mark.probe("ssa.create_and_managedFields")
 async def test_apply_creates_and_owns(api: Api, core: str) -> None:
     created = (await api.apply(f"{core}/configmaps/owned", config_map("owned"), "m1")).expect(201)
     (entry,) = created["metadata"]["managedFields"]
@@ -68,6 +77,7 @@ async def test_apply_creates_and_owns(api: Api, core: str) -> None:
     assert entry["fieldsV1"]["f:data"]["f:a"] == {}
 
 
+@pytest.mark.probe("ssa.removes_dropped_field")
 async def test_apply_removes_what_is_no_longer_said(api: Api, core: str) -> None:
     path = f"{core}/configmaps/dropped"
     (await api.apply(path, config_map("dropped", {"a": "1", "b": "1"}), "m1")).expect(201)
@@ -76,6 +86,7 @@ async def test_apply_removes_what_is_no_longer_said(api: Api, core: str) -> None
     assert changed["data"] == {"a": "1"}
 
 
+@pytest.mark.probe("ssa.conflict_and_force")
 async def test_apply_of_anothers_field_conflicts_unless_forced(api: Api, core: str) -> None:
     path = f"{core}/configmaps/conflict"
     (await api.apply(path, config_map("conflict"), "m1")).expect(201)
@@ -86,6 +97,7 @@ async def test_apply_of_anothers_field_conflicts_unless_forced(api: Api, core: s
     assert forced["data"]["a"] == "2"
 
 
+@pytest.mark.probe("ssa.list_map_merge")
 async def test_apply_merges_containers_by_name(api: Api, deployments: str) -> None:
     (await api.apply(f"{deployments}/merged", deployment("merged"), "m1")).expect(201)
     side = {**deployment("merged"), **containers({"name": "side", "image": "s:1"})}

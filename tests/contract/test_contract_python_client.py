@@ -33,6 +33,7 @@ def make(core: Any, namespace: str, name: str, data: dict[str, str] | None = Non
     core.create_namespaced_config_map(namespace, body)
 
 
+@pytest.mark.probe("py.sync_crud")
 def test_objects_are_written_and_read(core_client: Any, namespace: str) -> None:
     make(core_client, namespace, "py", {"x": "1"})
     read = core_client.read_namespaced_config_map("py", namespace)
@@ -46,6 +47,7 @@ def test_objects_are_written_and_read(core_client: Any, namespace: str) -> None:
     core_client.delete_namespaced_config_map("py", namespace)
 
 
+@pytest.mark.probe("py.watch")
 def test_a_watch_yields_what_is_made(core_client: Any, namespace: str) -> None:
     version = core_client.list_namespaced_config_map(namespace).metadata.resource_version
     make(core_client, namespace, "py-watch")
@@ -59,6 +61,7 @@ def test_a_watch_yields_what_is_made(core_client: Any, namespace: str) -> None:
     assert ("ADDED", "py-watch") in seen
 
 
+@pytest.mark.probe("py.informer")
 def test_an_informer_keeps_a_cache(core_client: Any, namespace: str) -> None:
     make(core_client, namespace, "py-before")
     seen: dict[str, threading.Event] = {"py-before": threading.Event(), "py-after": threading.Event()}
@@ -83,6 +86,7 @@ class EnoughError(Exception):
     """Ends the lead."""
 
 
+@pytest.mark.probe("py.leaderelection")
 def test_a_leader_is_elected_with_a_lease(core_client: Any, namespace: str) -> None:
     leads, ended = threading.Event(), threading.Event()
 
@@ -107,6 +111,7 @@ def test_a_leader_is_elected_with_a_lease(core_client: Any, namespace: str) -> N
     assert lease.spec.holder_identity == "me"
 
 
+@pytest.mark.probe("py.aio")
 async def test_the_asyncio_client_lists_and_watches(cluster: Cluster, namespace: str) -> None:
     await aio_configuration.load_kube_config(str(cluster.kubeconfig))
     async with aio_client.ApiClient() as connection, asyncio.timeout(DEADLINE_SECONDS):
@@ -124,6 +129,7 @@ async def test_the_asyncio_client_lists_and_watches(cluster: Cluster, namespace:
     assert event["type"] == "ADDED"
 
 
+@pytest.mark.probe("py.dynamic_ssa")
 def test_the_dynamic_client_applies(core_client: Any, namespace: str) -> None:
     resources = dynamic.DynamicClient(core_client.api_client).resources
     config_maps = resources.get(api_version="v1", kind="ConfigMap")

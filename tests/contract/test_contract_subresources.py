@@ -1,8 +1,11 @@
+import pytest
+
 from selfheal_sandbox.store.objects import Object
 from tests.contract.api import MERGE_PATCH, Answer, Api, eventually
 from tests.contract.bodies import deployment, pod
 
 
+@pytest.mark.probe("sub.status_isolated")
 async def test_status_and_spec_have_their_own_doors(api: Api, deployments: str) -> None:
     path = f"{deployments}/doors"
     (await api.post(deployments, deployment("doors"))).expect(201)
@@ -14,6 +17,7 @@ async def test_status_and_spec_have_their_own_doors(api: Api, deployments: str) 
     assert (await api.get(path)).expect(200)["status"].get("replicas") != 77
 
 
+@pytest.mark.probe("sub.scale_get")
 async def test_a_scale_is_read(api: Api, deployments: str) -> None:
     (await api.post(deployments, deployment("scale-read"))).expect(201)
     scale = (await api.get(f"{deployments}/scale-read/scale")).expect(200)
@@ -22,6 +26,7 @@ async def test_a_scale_is_read(api: Api, deployments: str) -> None:
     assert scale["status"]["selector"] == "app=scale-read"
 
 
+@pytest.mark.probe("sub.scale_put_patch")
 async def test_a_scale_is_written(api: Api, deployments: str) -> None:
     path = f"{deployments}/scale-write"
     (await api.post(deployments, deployment("scale-write"))).expect(201)
@@ -38,6 +43,7 @@ async def test_a_scale_is_written(api: Api, deployments: str) -> None:
     assert (await api.get(path)).expect(200)["spec"]["replicas"] == 0
 
 
+@pytest.mark.probe("sub.binding")
 async def test_a_binding_puts_a_pod_on_a_node(api: Api, core: str, absent_node: str) -> None:
     (await api.post(f"{core}/pods", pod("bound", schedulerName="nobody"))).expect(201)
     body = {
@@ -58,6 +64,7 @@ async def evict(api: Api, core: str, namespace: str, name: str) -> Answer:
     return await api.post(f"{core}/pods/{name}/eviction", body)
 
 
+@pytest.mark.probe("sub.eviction_ok")
 async def test_an_evicted_pod_goes(api: Api, core: str, namespace: str) -> None:
     (await api.post(f"{core}/pods", pod("evicted", terminationGracePeriodSeconds=1))).expect(201)
     (await evict(api, core, namespace, "evicted")).expect(201)
@@ -68,6 +75,7 @@ async def test_an_evicted_pod_goes(api: Api, core: str, namespace: str) -> None:
     await eventually(gone, deadline_seconds=35)
 
 
+@pytest.mark.probe("sub.eviction_pdb_429")
 async def test_an_eviction_that_breaks_a_budget_has_to_wait(
     api: Api, core: str, namespace: str, absent_node: str
 ) -> None:

@@ -1,6 +1,8 @@
 import asyncio
 import time
 
+import pytest
+
 from tests.contract.api import MERGE_PATCH, Api, leave
 from tests.contract.bodies import config_map, pod
 from tests.contract.cluster import Cluster
@@ -10,6 +12,7 @@ async def version(api: Api, path: str) -> str:
     return str((await api.get(path)).expect(200)["metadata"]["resourceVersion"])
 
 
+@pytest.mark.probe("watch.from_rv")
 async def test_a_watch_tells_what_happened_since_a_version(api: Api, core: str) -> None:
     path = f"{core}/configmaps"
     since = await version(api, path)
@@ -29,6 +32,7 @@ async def test_a_watch_tells_what_happened_since_a_version(api: Api, core: str) 
     assert int(third["object"]["metadata"]["resourceVersion"]) > int(since)
 
 
+@pytest.mark.probe("watch.selector_transition")
 async def test_an_object_enters_and_leaves_the_sight_of_a_selector(api: Api, core: str) -> None:
     path = f"{core}/configmaps"
     await api.post(path, config_map("ws", labels={"k": "v"}))
@@ -40,6 +44,7 @@ async def test_an_object_enters_and_leaves_the_sight_of_a_selector(api: Api, cor
         assert (await watch.next())["type"] == "ADDED"
 
 
+@pytest.mark.probe("watch.410_gone")
 async def test_a_forgotten_version_is_gone(api: Api, core: str, cluster: Cluster) -> None:
     query = {"watch": "true", "resourceVersion": "1", "timeoutSeconds": "2"}
     async with api.session.get(api.url + f"{core}/configmaps", params=query) as response:
@@ -54,6 +59,8 @@ async def test_a_forgotten_version_is_gone(api: Api, core: str, cluster: Cluster
         assert '"code":410' in line
 
 
+@pytest.mark.probe("watch.bookmarks")
+@pytest.mark.timeout(120)  # a real server sends one about once a minute
 async def test_bookmarks_come_to_those_who_allow_them(api: Api, core: str, cluster: Cluster) -> None:
     path, seconds = f"{core}/configmaps", 5 if cluster.forgets else cluster.bookmark_seconds
     query = {"resourceVersion": await version(api, path), "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
@@ -64,6 +71,7 @@ async def test_bookmarks_come_to_those_who_allow_them(api: Api, core: str, clust
     assert line["object"]["metadata"]["resourceVersion"].isdigit()
 
 
+@pytest.mark.probe("watch.sendInitialEvents")
 async def test_initial_events_end_with_a_marked_bookmark(api: Api, core: str) -> None:
     await api.post(f"{core}/pods", pod("initial", {"app": "initial"}, schedulerName="nobody"))
     query = {
@@ -80,6 +88,7 @@ async def test_initial_events_end_with_a_marked_bookmark(api: Api, core: str) ->
     assert second["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"] == "true"
 
 
+@pytest.mark.probe("watch.timeoutSeconds")
 async def test_a_watch_ends_after_its_time(api: Api, core: str) -> None:
     path = f"{core}/configmaps"
     began = time.monotonic()
@@ -89,6 +98,7 @@ async def test_a_watch_ends_after_its_time(api: Api, core: str) -> None:
     assert 0.9 < time.monotonic() - began < 5
 
 
+@pytest.mark.probe("watch.single_name_field")
 async def test_one_object_is_watched_by_name(api: Api, core: str) -> None:
     path = f"{core}/configmaps"
     query = {"resourceVersion": await version(api, path), "fieldSelector": "metadata.name=wz", "timeoutSeconds": "20"}

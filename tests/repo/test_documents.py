@@ -39,9 +39,9 @@ def test_links_resolve(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
 def test_make_targets_exist(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`make ([a-z-]+)", document.read_text())) | set(
-        re.findall(r"^\$ make ([a-z-]+)", document.read_text(), re.MULTILINE)
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z0-9-]+)", document.read_text())) | set(
+        re.findall(r"^\$ make ([a-z0-9-]+)", document.read_text(), re.MULTILINE)
     )
 
     assert named - targets == set()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "cli", "tui", "healerd", "service", "sandbox", "checks")
+PACKAGES = ("core", "cli", "tui", "healerd", "service", "sandbox", "checks", "bastion")
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager", "managers"}
 MODULE_LINES = 500
 FUNCTION_LINES = 60

@@ -68,6 +68,7 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
         on_ready: Called once when the first rows were handed to the screen.
         frame_seconds: How often the screen is brought up to date.
         link: How well the terminal takes what is written.
+        on_leave: Called when the operator or a signal ends it, before anything has ended.
 
     Attributes:
         hangup: Ends the console by signal; to be stood down once everything has ended.
@@ -84,6 +85,7 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
         on_ready: Callable[[], None] = lambda: None,
         frame_seconds: float = FRAME_SECONDS,
         link: Link | None = None,
+        on_leave: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(link, ascii_only=session.glyphs is ASCII)
         self.animation_level = "none"
@@ -91,6 +93,7 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
         self._tabs: dict[Tab, TableScreen[Any, Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._on_ready = on_ready
+        self._on_leave = on_leave
         self.hangup = Hangup(self.leave)
         self._frame_seconds = frame_seconds
         self._timer: Timer | None = None
@@ -449,6 +452,7 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
 
     def leave(self, exit_code: int = 0) -> None:
         """Leave without asking."""
+        self._on_leave()
         self.exit(return_code=exit_code)
 
     async def on_unmount(self) -> None:

@@ -8,10 +8,12 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from selfheal_cli.ending import GAVE_UP, Watchdog
 from selfheal_cli.settings import Settings, config_path
 from selfheal_core.errors import ClusterUnreachable
 from selfheal_tui.terminal.colours import choose_colours
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 FIRST_CONTACT_SECONDS = 1.0
 """A cluster that says nothing for this long is waited for with the screen open; one that refuses ends it at once."""
 SWITCH_SECONDS = 0.001
+LEAVE_SECONDS = 15.0
+"""The console has ended by then: the connections have 10 s, for a helm that is under way (``cluster_feed``)."""
+LEAVE_TEXT_SECONDS = 10.0
+"""The same where only text is printed: streams and connections have 3 s each (``selfheal_cli.session``)."""
 CONFIGURED_SECONDS = 60.0
 """Credential plugins may ask somebody before there is a connection."""
 
@@ -66,6 +72,8 @@ def _print(settings: Settings, form: "Form", *, once: bool) -> None:
     from selfheal_cli.session import open_session
     from selfheal_cli.text import show
 
+    watchdog = Watchdog()
+
     async def printing() -> None:
         async with open_session(
             kubeconfig=settings.kubeconfig,
@@ -75,10 +83,16 @@ def _print(settings: Settings, form: "Form", *, once: bool) -> None:
             read_only=True,
             prometheus=settings.prometheus,
         ) as session:
-            await show(session, form, once=once, write=_write)
+            try:
+                await show(session, form, once=once, write=_write)
+            finally:
+                watchdog.begin(LEAVE_TEXT_SECONDS, GAVE_UP)
 
-    with suppress(KeyboardInterrupt, BrokenPipeError):
-        asyncio.run(printing())
+    try:
+        with suppress(KeyboardInterrupt, BrokenPipeError):
+            asyncio.run(printing())
+    finally:
+        watchdog.stand_down()
 
 
 def _write(text: str) -> None:
@@ -116,7 +130,7 @@ def _open_screen(settings: Settings) -> None:
     choice = ClusterChoice(
         settings.kubeconfig, settings.context, settings.namespaces, settings.read_only, settings.prometheus
     )
-    feed = ClusterFeed(choice)
+    feed, watchdog = ClusterFeed(choice), Watchdog()
     end_on_signals()
     feed.start()
     try:
@@ -130,10 +144,16 @@ def _open_screen(settings: Settings) -> None:
         _wait_for_contact(feed)
         glyphs = choose_glyphs(settings.glyphs, os.environ)
         session = Session(feed, glyphs, clock=feed.clock, commands=commands)
-        app = SelfhealApp(session, frame_seconds=1 / settings.frames_per_second, link=Link(settings.slow_link))
+        app = SelfhealApp(
+            session,
+            frame_seconds=1 / settings.frames_per_second,
+            link=Link(settings.slow_link),
+            on_leave=partial(watchdog.begin, LEAVE_SECONDS, GAVE_UP),
+        )
         app.run(mouse=False)
     finally:
         feed.stop()
+        watchdog.stand_down()
     app.hangup.stand_down()
     if app.return_code:
         sys.exit(app.return_code)

@@ -7,10 +7,8 @@ from selfheal_cli.demo.stage import Stage
 from selfheal_cli.demo.steps import APP
 from selfheal_core.files import chart
 
-HEALERD_NAMESPACE = "selfheal-system"
-
-
 VISITS_PER_SECOND = 4
+VISITOR_IMAGE = "selfheal-service:1.0"
 
 
 def install(stage: Stage, *, healerd_replicas: int = 1, visitor: bool = False) -> None:
@@ -24,27 +22,28 @@ def install(stage: Stage, *, healerd_replicas: int = 1, visitor: bool = False) -
     Raises:
         NotObserved: Helm failed.
     """
-    healerd = ("helm", "upgrade", "--install", "healerd", str(chart("healerd")), "-n", HEALERD_NAMESPACE)
-    stage.show(*healerd, "--create-namespace", "--set", "knownGood.soakSeconds=5")
-    service = ("helm", "upgrade", "--install", APP, str(chart("service")), "-n", stage.namespace)
+    profile, system = stage.profile, stage.profile.healerd_namespace
+    healerd = ("helm", "upgrade", "--install", "healerd", str(chart("healerd")), "-n", system, "--create-namespace")
+    stage.show(*healerd, "--set", "knownGood.soakSeconds=5", *profile.chart_values("healerd"))
+    service = ("helm", "upgrade", "--install", APP, str(chart("service")), "-n", stage.namespace, "--create-namespace")
     quick = ("--set", "shutdown.drainSeconds=1,shutdown.preStopSleepSeconds=1,shutdown.lingerSeconds=3")
-    values = ("--set", "practice=true", "--set", "minReadySeconds=1", *quick)
-    stage.show(*service, "--create-namespace", *values, "--wait", "--timeout", "2m")
-    deployment = ("kubectl", "-n", HEALERD_NAMESPACE)
+    values = ("--set", "practice=true", "--set", "minReadySeconds=1", *quick, *profile.chart_values("service"))
+    stage.show(*service, *values, "--wait", "--timeout", "2m")
     if healerd_replicas != 1:
-        stage.show(*deployment, "scale", "deployment/healerd", f"--replicas={healerd_replicas}")
-    stage.run(*deployment, "rollout", "status", "deployment/healerd", "--timeout=60s")
+        stage.show("kubectl", "-n", system, "scale", "deployment/healerd", f"--replicas={healerd_replicas}")
+    stage.run("kubectl", "-n", system, "rollout", "status", "deployment/healerd", stage.timeout(60))
     if visitor:
-        stage.run(*stage.kubectl("apply", "-f", "-"), stdin=json.dumps(visitor_manifest()))
+        manifest = visitor_manifest(profile.images.get("service", VISITOR_IMAGE))
+        stage.run(*stage.kubectl("apply", "-f", "-"), stdin=json.dumps(manifest))
         stage.say(f"  deployment/visitor asks {APP} {VISITS_PER_SECOND} times a second")
 
 
-def visitor_manifest() -> dict[str, Any]:
+def visitor_manifest(image: str = VISITOR_IMAGE) -> dict[str, Any]:
     """A Deployment whose one pod asks the application's Service again and again."""
     labels = {"app": "visitor", "app.kubernetes.io/name": "visitor"}
     container = {
         "name": "visitor",
-        "image": "selfheal-service:1.0",
+        "image": image,
         "args": ["visit", f"http://{APP}:8080/", "--per-second", str(VISITS_PER_SECOND)],
         "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "96Mi"}},
         "securityContext": {

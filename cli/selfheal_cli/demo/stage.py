@@ -16,7 +16,9 @@ from typing import Any
 
 import click
 
+from selfheal_cli.demo.cluster_profile import ClusterProfile
 from selfheal_core.errors import SelfhealError
+from selfheal_core.ops.faults import PRACTICE_PORT as PORT
 
 POLL_SECONDS = 0.25
 COMMAND_SECONDS = 120.0
@@ -70,8 +72,9 @@ class Stage:
         kubeconfig: File that names the cluster.
         namespace: Where the demo application lives.
         programs: Paths of the commands, by name; a missing one is looked up in PATH.
-        sandbox: Name of the sandbox; "" when the cluster is somebody's own.
+        sandbox: Name of the sandbox; "" when it is another cluster.
         quiet: Print nothing (tests).
+        profile: In what the cluster differs from a sandbox.
     """
 
     kubeconfig: Path
@@ -79,6 +82,7 @@ class Stage:
     programs: Mapping[str, str] = field(default_factory=dict)
     sandbox: str = ""
     quiet: bool = False
+    profile: ClusterProfile = field(default_factory=ClusterProfile)
 
     def say(self, text: str, *, colour: str | None = None) -> None:
         """Print a line of the story."""
@@ -88,9 +92,16 @@ class Stage:
     def run(self, *argv: str, check: bool = True, deadline_seconds: float = COMMAND_SECONDS, stdin: str = "") -> Output:
         """Run a command and say nothing.
 
+        Args:
+            argv: The command.
+            check: Whether it has to succeed.
+            deadline_seconds: How long it may take in a sandbox; a slower cluster gets more.
+            stdin: What it reads.
+
         Raises:
             NotObserved: It failed (with ``check``) or took longer than its deadline.
         """
+        deadline = self.profile.seconds(deadline_seconds)
         try:
             done = subprocess.run(
                 [self.programs.get(argv[0], argv[0]), *argv[1:]],
@@ -98,11 +109,11 @@ class Stage:
                 input=stdin,
                 capture_output=True,
                 text=True,
-                timeout=deadline_seconds,
+                timeout=deadline,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise NotObserved(f"`{shlex.join(argv)}` did not end within {deadline_seconds:.0f} s") from None
+            raise NotObserved(f"`{shlex.join(argv)}` did not end within {deadline:.0f} s") from None
         except FileNotFoundError:
             raise NotObserved(f"{argv[0]} is not installed", "make setup") from None
         output = Output(argv, done.returncode, done.stdout, done.stderr, stdin)
@@ -118,6 +129,7 @@ class Stage:
             "NO_PROXY": "127.0.0.0/8,localhost",
             "NO_COLOR": "1",
             "SELFHEAL_KUBECONFIG": str(self.kubeconfig),
+            **self.profile.environment,
         }
 
     def show(self, *argv: str, check: bool = True, deadline_seconds: float = COMMAND_SECONDS) -> Output:
@@ -150,22 +162,23 @@ class Stage:
             argv: The command that is asked.
             holds: Judges one answer.
             what: What is awaited, as the end of "waited 20 s for ...".
-            deadline_seconds: When to give up.
+            deadline_seconds: When to give up in a sandbox; a slower cluster gets more.
             shown: The command that is printed as evidence once it holds; ``argv`` by default.
 
         Raises:
             NotObserved: It did not hold in time; the last answer is printed first.
         """
         started = time.monotonic()
+        deadline = self.profile.seconds(deadline_seconds)
         while True:
             output = self.run(*argv, check=False)
             waited = time.monotonic() - started
             if holds(output):
                 self.say(f"  after {waited:.1f} s: {what}")
                 return self.show(*shown) if shown else self.tell(output)
-            if waited > deadline_seconds:
+            if waited > deadline:
                 self.show(*shown, check=False) if shown else self.tell(output)
-                raise NotObserved(f"waited {deadline_seconds:.0f} s for {what}")
+                raise NotObserved(f"waited {deadline:.0f} s for {what}")
             time.sleep(POLL_SECONDS)
 
     # ---- what the steps ask of a cluster again and again ---------------------------------------------------------
@@ -186,14 +199,22 @@ class Stage:
 
     def ask(self, pod: str, path: str, body: Mapping[str, object]) -> Output:
         """Send a practice request to one pod, through the API server, and say nothing."""
-        url = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:8080/proxy{path}"
+        url = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:{PORT}/proxy{path}"
         return self.run("kubectl", "create", "--raw", url, "-f", "-", stdin=json.dumps(dict(body)))
 
     def service_url(self, app: str) -> str:
         """Where the application's Service answers, as seen from this machine."""
-        return self.run(
-            "selfheal-sandbox", "url", f"svc/{app}", "-n", self.namespace, "--name", self.sandbox
-        ).stdout.strip()
+        if self.sandbox:
+            in_sandbox = ("-n", self.namespace, "--name", self.sandbox)
+            return self.run("selfheal-sandbox", "url", f"svc/{app}", *in_sandbox).stdout.strip()
+        if self.profile.proxy_url:
+            return f"{self.profile.proxy_url}/api/v1/namespaces/{self.namespace}/services/{app}:{PORT}/proxy"
+        address = self.run(*self.kubectl("get", "service", app, "-o", "jsonpath={.spec.clusterIP}")).stdout
+        return f"http://{address}:{PORT}"
+
+    def timeout(self, in_sandbox: float) -> str:
+        """The flag that bounds a command of kubectl or Helm."""
+        return f"--timeout={self.profile.seconds(in_sandbox):.0f}s"
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

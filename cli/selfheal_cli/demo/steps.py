@@ -15,6 +15,8 @@ from selfheal_core.ops.faults import BAD_TAG, CPU_PEAK, CRASH_LOOP, HANG, UNREAD
 
 APP = "app-a"
 NEW_TAG = "1.1"
+REPLICAS = 2
+"""Pods of the application where there is no load: the autoscaler's minimum in the chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,35 @@ class Step:
 
 def all_ready(stage: Stage, count: int) -> None:
     """Wait until the application has ``count`` pods, all Ready, and none on its way out."""
-    stage.run(*stage.kubectl("rollout", "status", f"deployment/{APP}", "--timeout=60s"))
-    stage.run(*stage.kubectl("wait", "pod", "-l", f"app={APP}", "--for=condition=Ready", "--timeout=60s"), check=False)
-    ready = sum(is_ready(pod) for pod in stage.pods(APP))
-    if ready < count:
-        raise NotObserved(f"{APP} has {ready} ready pods, wanted {count}")
+    stage.run(*stage.kubectl("rollout", "status", f"deployment/{APP}", stage.timeout(60)))
+    ready = ("--for=condition=Ready", stage.timeout(60))
+    stage.run(*stage.kubectl("wait", "pod", "-l", f"app={APP}", *ready), check=False)
+    found = sum(is_ready(pod) for pod in stage.pods(APP))
+    if found < count:
+        raise NotObserved(f"{APP} has {found} ready pods, wanted {count}")
+
+
+def at_rest(stage: Stage) -> None:
+    """Wait until the autoscaler has taken back what it added, and all is Ready.
+
+    The pod that it removes next is one that is not Ready: the very one that a layer is about to break.
+    """
+    deployment = stage.kubectl("get", "deployment", APP, "-o", "json")
+    if not has_replicas(stage.run(*deployment), REPLICAS):
+        stage.until(
+            deployment,
+            partial(has_replicas, count=REPLICAS),
+            f"the autoscaler is back at {REPLICAS} replicas",
+            deadline_seconds=120,
+            shown=stage.kubectl("get", "hpa", APP),
+        )
+    all_ready(stage, REPLICAS)
+
+
+def has_replicas(output: Output, count: int) -> bool:
+    """Whether a Deployment (JSON of kubectl) wants and has that many pods."""
+    seen = output.json()
+    return bool(seen) and seen["spec"]["replicas"] == seen["status"].get("replicas") == count
 
 
 def liveness(stage: Stage) -> None:
@@ -65,6 +91,7 @@ def liveness(stage: Stage) -> None:
 
 def readiness(stage: Stage) -> None:
     """Layer 2: `/ready` fails twice, the pod leaves the Service, and comes back."""
+    at_rest(stage)
     pod = stage.pods(APP)[-1]
     name, address = pod["metadata"]["name"], pod["status"]["podIP"]
     endpoints = stage.kubectl("get", "endpoints", APP)
@@ -82,6 +109,7 @@ def readiness(stage: Stage) -> None:
 
 def healing(stage: Stage) -> None:
     """Layer 3: a container restarts a fourth time, healerd removes the pod, a fresh one becomes Ready."""
+    at_rest(stage)
     pod = stage.pods(APP)[0]
     name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
     get = stage.kubectl("get", "pod", name, "-o", "json")
@@ -109,7 +137,7 @@ def healing(stage: Stage) -> None:
         stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "json"),
         lambda output: (
             all(item["metadata"]["uid"] != uid for item in output.json()["items"])
-            and sum(map(is_ready, output.json()["items"])) >= 2
+            and sum(map(is_ready, output.json()["items"])) >= REPLICAS
         ),
         "a fresh pod took its place and is Ready",
         deadline_seconds=40,
@@ -148,7 +176,7 @@ def rollback(stage: Stage) -> None:
 
 def autoscaling(stage: Stage) -> None:
     """Layer 5: CPU over 70 % of the request takes the application from 2 to 5 replicas."""
-    all_ready(stage, 2)
+    at_rest(stage)
     autoscaler = stage.kubectl("get", "hpa", APP)
     stage.show(*autoscaler)
     for pod in stage.pods(APP)[:2]:
@@ -170,15 +198,15 @@ def draining(stage: Stage) -> None:
     budget = stage.kubectl("get", "pdb", APP)
     stage.show(*budget)
     node = busiest_node(stage)
-    drained = stage.show(
-        "kubectl", "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=90s", check=False
-    )
+    of_ours = ("--pod-selector", f"app={APP}") if stage.profile.is_shared else ()
+    drain = ("kubectl", "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", stage.timeout(90), *of_ours)
+    drained = stage.show(*drain, check=False)
     stage.show("kubectl", "uncordon", node)
     if drained.code or "drained" not in drained.text:
         raise NotObserved(f"the drain of {node} did not end")
     if "would violate the pod's disruption budget" not in drained.text:
         raise NotObserved("the drain was never held by the disruption budget")
-    all_ready(stage, 2)
+    all_ready(stage, REPLICAS)
     stage.show(*stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "wide"))
 
 

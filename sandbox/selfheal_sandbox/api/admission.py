@@ -50,6 +50,10 @@ _WITHOUT_GENERATION = frozenset(
 """Kinds whose objects carry no ``metadata.generation``."""
 
 
+_PROTECTED_FROM_STATUS = {"Deployment": ("labels",), "Pod": ("ownerReferences",), "Node": ("ownerReferences",)}
+"""Metadata that a status request may not change (PrepareForUpdate of the kinds' status strategies upstream)."""
+
+
 def without_nulls(value: Any) -> Any:
     """Return a deep copy without null fields: typed clients write ``creationTimestamp: null`` and mean "not set".
 
@@ -80,7 +84,8 @@ def prepare_new(resource: Resource, namespace: str, obj: Object, now: datetime) 
     if metadata.pop("resourceVersion", ""):
         raise errors.bad_request("resourceVersion should not be set on objects to be created")
     for field in SERVER_FIELDS:
-        metadata.pop(field, None)
+        if field != "generation" or resource.kind not in _WITHOUT_GENERATION:
+            metadata.pop(field, None)
     _name(resource, metadata)
     metadata["uid"] = str(uuid.uuid4())
     metadata["creationTimestamp"] = now_rfc3339(now)
@@ -141,17 +146,38 @@ def prepare_changed(resource: Resource, old: Object, changed: Any, subresource: 
     return _limit_to_subresource(resource, old, new, subresource)
 
 
-def _check_identity(resource: Resource, old: Object, metadata: Object) -> None:
-    name = name_of(old)
+def check_place(metadata: Object, namespace: str, name: str) -> None:
+    """Refuse an object that says another name or namespace than the path.
+
+    Raises:
+        ApiError: 400.
+    """
     if metadata.get("name", name) != name:
         text = f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
         raise errors.bad_request(text)
-    if metadata.get("namespace", "") not in ("", old["metadata"].get("namespace", "")):
+    if metadata.get("namespace", "") not in ("", namespace):
         raise errors.wrong_namespace()
+
+
+def other_uid(resource: Resource, metadata: Object, asked: str, found: str) -> str:
+    """Return how the API server words it that an object to be replaced has another uid."""
+    plural = {"nodes": "minions", "services": "services/specs", "endpoints": "services/endpoints"}.get(
+        resource.plural, resource.plural
+    )
+    place = f"{resource.group}/{plural}" if resource.is_custom else plural
+    parts = [part for part in ("/registry", place, metadata.get("namespace", ""), metadata["name"]) if part]
+    return (
+        f"StorageError: invalid object, Code: 4, Key: {'/'.join(parts)}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {asked}, UID in object meta: {found}"
+    )
+
+
+def _check_identity(resource: Resource, old: Object, metadata: Object) -> None:
+    name = name_of(old)
+    check_place(metadata, old["metadata"].get("namespace", ""), name)
     uid = metadata.get("uid", "")
     if uid not in ("", uid_of(old)):
-        text = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(old)}"
-        raise errors.conflict(resource, name, text)
+        raise errors.conflict(resource, name, other_uid(resource, old["metadata"], uid, uid_of(old)))
     if metadata.get("resourceVersion", "") not in ("", old["metadata"]["resourceVersion"]):
         raise errors.conflict(resource, name)
 
@@ -160,16 +186,26 @@ def _limit_to_subresource(resource: Resource, old: Object, new: Object, subresou
     """A status request changes the status alone; any other request changes everything but the status."""
     if subresource == "status":
         kept = {field: value for field, value in old.items() if field != "status"}
-        metadata = dict(old["metadata"])
-        if "managedFields" in new["metadata"]:
-            metadata["managedFields"] = new["metadata"]["managedFields"]
         status = {"status": new["status"]} if "status" in new else {}
-        return {**without_nulls(kept), "metadata": metadata, **status}
+        return {**without_nulls(kept), "metadata": _metadata_with_status(resource, old, new["metadata"]), **status}
     if "status" in resource.subresources:
         new.pop("status", None)
         if "status" in old:
             new["status"] = without_nulls(old["status"])
     return new
+
+
+def _metadata_with_status(resource: Resource, old: Object, new: Object) -> Object:
+    """Return the metadata that a status request leaves: most kinds let it change labels, annotations and finalizers."""
+    kept = old["metadata"]
+    if resource.is_custom:
+        managed = {name: new[name] for name in ("managedFields",) if name in new}
+        return {**{name: value for name, value in kept.items() if name != "managedFields"}, **managed}
+    protected = _PROTECTED_FROM_STATUS.get(resource.kind, ())
+    return {
+        **{name: value for name, value in new.items() if name not in protected},
+        **{name: kept[name] for name in protected if name in kept},
+    }
 
 
 def admit(
@@ -184,6 +220,23 @@ def admit(
     Raises:
         ApiError: 400, wrong types or (when strict) unknown fields; 422, broken rules.
     """
+    findings = check_decoding(resource, obj, strictness, warnings)
+    if findings.unknown_fields:
+        schema.prune(resource, obj)
+    for owner, field in findings.empty_fields:
+        owner.pop(field, None)
+    defaults.apply_defaults(resource, obj)
+    _raise_causes(resource, obj, [*findings.causes, *validation.causes(resource, obj, old)])
+
+
+def check_decoding(
+    resource: Resource, obj: Object, strictness: Literal["Ignore", "Warn", "Strict"], warnings: list[str] | None
+) -> schema.Findings:
+    """Check that a body can be read as an object of its kind.
+
+    Raises:
+        ApiError: 400, wrong types or (when strict) unknown fields.
+    """
     findings = schema.check(resource, obj)
     if findings.type_errors:
         raise errors.wrong_type(resource, findings.type_errors[0])
@@ -192,17 +245,14 @@ def admit(
         raise errors.wrong_type(resource, f"strict decoding error: {', '.join(unknown)}")
     if unknown and strictness == "Warn" and warnings is not None:
         warnings.extend(unknown)
-    if findings.unknown_fields:
-        schema.prune(resource, obj)
-    defaults.apply_defaults(resource, obj)
-    _raise_causes(resource, obj, [*findings.causes, *validation.causes(resource, obj, old)])
+    return findings
 
 
 def _raise_causes(resource: Resource, obj: Object, causes: list[Cause]) -> None:
-    """Refuse an object for every broken rule; the first cause of each field is told."""
+    """Refuse an object for every broken rule; the first cause of each field and reason is told."""
     if causes:
-        by_field = {problem.field: problem for problem in reversed(causes)}
-        raise errors.invalid(resource, name_of(obj), list(reversed(by_field.values())))
+        first = {(problem.field, problem.reason): problem for problem in reversed(causes)}
+        raise errors.invalid(resource, name_of(obj), list(reversed(first.values())))
 
 
 def bump_generation(old: Object, new: Object) -> None:

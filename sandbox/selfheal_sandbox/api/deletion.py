@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
-from selfheal_sandbox.api.errors import bad_request
+from selfheal_sandbox.api.errors import bad_request, invalid_kind
+from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.store.objects import Object, finalizers_of, is_terminating, now_rfc3339, spec_of, status_of
 
 Propagation: TypeAlias = Literal["Orphan", "Background", "Foreground"]
 
 PROPAGATIONS: tuple[Propagation, ...] = ("Background", "Foreground", "Orphan")
 FOREGROUND_FINALIZER = "foregroundDeletion"
+ORPHAN_FINALIZER = "orphan"
+_COLLECTOR_FINALIZERS: dict[Propagation, str] = {"Foreground": FOREGROUND_FINALIZER, "Orphan": ORPHAN_FINALIZER}
 DEFAULT_POD_GRACE_SECONDS = 30
 
 
@@ -44,7 +47,7 @@ def delete_options(body: Object, query: Object) -> DeleteOptions:
     """Read options from a request's body, with those in its query string on top.
 
     Raises:
-        ApiError: 400, an option has a wrong type or value.
+        ApiError: 400, an option has a wrong type; 422, it has an unknown value.
     """
     merged = {**body, **query}
     preconditions = _typed(merged, "preconditions", dict) or {}
@@ -70,9 +73,8 @@ def _propagation(options: Object) -> Propagation:
     for known in PROPAGATIONS:
         if policy == known:
             return known
-    raise bad_request(
-        f'propagationPolicy: Unsupported value: "{policy}": supported values: "Background", "Foreground", "Orphan"'
-    )
+    problem = cause.not_supported("propagationPolicy", policy, ("Foreground", "Background", "Orphan", "nil"))
+    raise invalid_kind("DeleteOptions", "meta.k8s.io", "", [problem])
 
 
 def _typed(options: Object, name: str, wanted: type) -> Any:
@@ -84,17 +86,26 @@ def _typed(options: Object, name: str, wanted: type) -> Any:
     return value
 
 
-def decide(obj: Object, options: DeleteOptions, *, has_dependents: bool, now: datetime) -> Removal | Termination:
-    """Return what a delete request does to ``obj``; preconditions were checked before."""
+def decide(obj: Object, options: DeleteOptions, *, now: datetime) -> Removal | Termination:
+    """Return what a delete request does to ``obj``; preconditions were checked before.
+
+    A pod is marked even when it can go at once, as on a cluster, where its last state tells a grace period of 0.
+    """
     if obj["kind"] == "Namespace":
         return _terminate_namespace(obj, now)
-    finalizers = list(finalizers_of(obj))
-    if options.propagation == "Foreground" and has_dependents and FOREGROUND_FINALIZER not in finalizers:
-        finalizers.append(FOREGROUND_FINALIZER)
+    finalizers = _finalizers(obj, options)
     grace = _grace_seconds(obj, options)
-    if not finalizers and grace == 0:
+    if not finalizers and obj["kind"] != "Pod":
         return Removal()
     return Termination(_mark(obj, finalizers, grace, now))
+
+
+def _finalizers(obj: Object, options: DeleteOptions) -> list[str]:
+    """Return the finalizers that a deletion leaves: one for the garbage collector replaces the other one."""
+    wanted = _COLLECTOR_FINALIZERS.get(options.propagation)
+    if wanted is None:
+        return list(finalizers_of(obj))
+    return [*(each for each in finalizers_of(obj) if each not in _COLLECTOR_FINALIZERS.values()), wanted]
 
 
 def _grace_seconds(obj: Object, options: DeleteOptions) -> int:
@@ -117,7 +128,7 @@ def _mark(obj: Object, finalizers: list[str], grace: int, now: datetime) -> Obje
         metadata["deletionGracePeriodSeconds"] = grace
     if metadata == old:
         return obj
-    if "generation" in old:
+    if "generation" in old and not is_terminating(obj):
         metadata["generation"] = old["generation"] + 1
     return {**obj, "metadata": metadata}
 

@@ -175,6 +175,7 @@ async def _collection(context: ServerContext, request: Request, target: Target) 
         case "GET" if target.watch or request.query.flag("watch"):
             return await _watch(context, request, target)
         case "GET":
+            listing.check_options(request.query)
             chosen = selection(target.resource, target.namespace, request.query)
             form, now = form_of(request), objects.clock()
             return json_response(listing.list_body(objects.store, target.resource, chosen, request.query, form, now))

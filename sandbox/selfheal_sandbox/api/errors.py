@@ -15,7 +15,7 @@ class ApiError(Exception):
 
     Attributes:
         code: HTTP status code.
-        reason: machine-readable reason, for example ``NotFound``.
+        reason: machine-readable reason, for example ``NotFound``; "" for what the API server gives none.
         message: text for people.
         details: ``details`` of the Status.
         headers: extra HTTP headers, for example ``Retry-After``.
@@ -44,7 +44,7 @@ class ApiError(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
+            **({"reason": self.reason} if self.reason else {}),
         }
         if self.details:
             body["details"] = self.details
@@ -61,6 +61,18 @@ def success(code: int = 200, details: Object | None = None) -> Object:
     """Return a ``Status`` that says success."""
     body: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
     return {**body, "details": details} if details else {**body, "code": code}
+
+
+class WrongTypeError(ApiError):
+    """An object that does not decode into its kind.
+
+    Attributes:
+        problem: what is wrong, as the decoder has it.
+    """
+
+    def __init__(self, message: str, problem: str) -> None:
+        super().__init__(400, "BadRequest", message)
+        self.problem = problem
 
 
 def not_found(resource: Resource, name: str) -> ApiError:
@@ -85,15 +97,23 @@ def conflict(resource: Resource, name: str, message: str = MODIFIED) -> ApiError
     return ApiError(409, "Conflict", text, details_of(resource, name))
 
 
+def failed_precondition(resource: Resource, name: str, message: str) -> ApiError:
+    """409: the object is not the one that is to be deleted. It names the kind and not the resource, as upstream."""
+    kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    details = {**details_of(resource, name), "kind": resource.kind}
+    return ApiError(409, "Conflict", f'Operation cannot be fulfilled on {kind} "{name}": {message}', details)
+
+
 def bad_request(message: str) -> ApiError:
     """400: the request cannot be understood."""
     return ApiError(400, "BadRequest", message)
 
 
-def wrong_type(resource: Resource, problem: str) -> ApiError:
+def wrong_type(resource: Resource, problem: str) -> WrongTypeError:
     """400: the object does not decode into its kind."""
     kind = resource.kind
-    return bad_request(f'{kind} in version "{resource.version}" cannot be handled as a {kind}: {problem}')
+    text = f'{kind} in version "{resource.version}" cannot be handled as a {kind}: {problem}'
+    return WrongTypeError(text, problem)
 
 
 def wrong_namespace() -> ApiError:
@@ -117,9 +137,9 @@ def invalid_kind(kind: str, group: str, name: str, causes: Sequence[Cause]) -> A
     texts = [f"{cause.field}: {cause.message}" for cause in causes]
     listed = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     details = {
-        "name": name,
+        **({"name": name} if name else {}),
         **({"group": group} if group else {}),
-        "kind": kind,
+        **({"kind": kind} if kind else {}),
         "causes": [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes],
     }
     full_kind = f"{kind}.{group}" if group else kind

@@ -59,7 +59,23 @@ def evict_pod(objects: Objects, key: Key, namespace: str, name: str, options: De
         budget = _budget_of(objects, pod)
         if budget is not None and not _is_free(pod, budget):
             charge(objects, budget, pod, options)
+    if not options.dry_run and not is_terminating(pod):
+        objects.set_status(key, pod, disrupted(status_of(pod), objects.clock()))
     objects.delete(key, namespace, name, options=options)
+
+
+def disrupted(status: Object, now: datetime) -> Object:
+    """Return the status of a pod that is evicted: a condition says so."""
+    condition: Object = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": now_rfc3339(now),
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+    }
+    others = [each for each in status.get("conditions") or () if each.get("type") != condition["type"]]
+    return {**status, "conditions": [*others, condition]}
 
 
 def ignores_budgets(pod: Object) -> bool:
@@ -80,7 +96,7 @@ def _budget_of(objects: Objects, pod: Object) -> Object | None:
     ]
     if len(budgets) > 1:
         text = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
-        raise errors.ApiError(500, "InternalError", text)
+        raise errors.ApiError(500, "", text)
     return budgets[0] if budgets else None
 
 

@@ -30,7 +30,6 @@ _UNTRACKED_METADATA = frozenset(
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
         "selfLink",
-        "generateName",
     }
 )
 
@@ -140,13 +139,14 @@ def tracked_part(resource: Resource, obj: Object, subresource: str) -> Object:
     if subresource != "status" and "status" in resource.subresources:
         part.pop("status", None)
     metadata = {name: value for name, value in obj["metadata"].items() if name not in _UNTRACKED_METADATA}
-    return {**part, "metadata": metadata} if metadata else part
+    return {**part, "metadata": metadata}
 
 
 def of_value(value: Any, node: SchemaNode) -> FieldSet:
-    """Return the set of all fields of a value; {} when the value is one field as a whole."""
+    """Return the set of all fields of an applied value; {} when the value is one field as a whole."""
     if isinstance(value, dict) and not is_atomic(value, node):
-        return {f"f:{name}": of_value(item, schema.child(node, name)) for name, item in value.items()}
+        children = _children(value, node).items()
+        return {edge: of_value(item, below) for edge, (item, below) in children if item != [] or is_atomic([], below)}
     if isinstance(value, list) and not is_atomic(value, node):
         if schema.list_type(node) == "set":
             return {value_edge(item): {} for item in value}
@@ -155,11 +155,23 @@ def of_value(value: Any, node: SchemaNode) -> FieldSet:
 
 
 def _of_item(item: Object, node: SchemaNode) -> FieldSet:
-    return {SELF: {}, **of_value(item, node)}
+    children = of_value(item, node)
+    return {SELF: {}, **children} if children else {}
+
+
+def of_new(value: Any, node: SchemaNode) -> FieldSet:
+    """Return the set of a value that was not there before an update; maps and lists on the way are members too."""
+    if not isinstance(value, dict | list) or not value or is_atomic(value, node):
+        return {}
+    children = _children(value, node)
+    return {SELF: {}, **{edge: of_new(item, below) for edge, (item, below) in children.items()}}
 
 
 def changes(old: Any, new: Any, node: SchemaNode) -> tuple[FieldSet, FieldSet]:
-    """Return (the fields that were added or got another value, the fields that are no longer there)."""
+    """Return (the fields that were added or got another value, the fields that are no longer there).
+
+    A null in ``old`` stands for a field that is there without a value. See compare.go of structured-merge-diff.
+    """
     changed, removed = _changes(old, new, node)
     return changed or {}, removed or {}
 
@@ -171,21 +183,25 @@ _NO_CHANGES: _Changes = (None, None)
 def _changes(old: Any, new: Any, node: SchemaNode) -> _Changes:
     if old is new or old == new:
         return _NO_CHANGES
-    if isinstance(old, dict) and isinstance(new, dict) and not (is_atomic(old, node) or is_atomic(new, node)):
-        return _changes_of_children(
-            {f"f:{name}": (item, schema.child(node, name)) for name, item in old.items()},
-            {f"f:{name}": (item, schema.child(node, name)) for name, item in new.items()},
-        )
-    if isinstance(old, list) and isinstance(new, list) and not (is_atomic(old, node) or is_atomic(new, node)):
-        return _changes_of_children(_items_with_node(old, node), _items_with_node(new, node))
-    old_fields, new_fields = of_value(old, node), of_value(new, node)
-    return new_fields, None if old_fields == new_fields else old_fields
+    if not (old or new) or not (_has_children(old, node) and _has_children(new, node)):
+        return {}, None
+    return _changes_of_children(_children(old, node), _children(new, node))
+
+
+def _has_children(value: Any, node: SchemaNode) -> bool:
+    """Return whether the parts of a value have owners of their own; nothing has none, whatever it is compared with."""
+    return value is None or (isinstance(value, dict | list) and not is_atomic(value, node))
 
 
 _Children: TypeAlias = dict[str, tuple[Any, SchemaNode]]
 
 
-def _items_with_node(value: list[Any], node: SchemaNode) -> _Children:
+def _children(value: Any, node: SchemaNode) -> _Children:
+    """Return the parts of a map or list by their edges, each with its schema."""
+    if isinstance(value, dict):
+        return {f"f:{name}": (item, schema.child(node, name)) for name, item in value.items()}
+    if not value:
+        return {}
     if schema.list_type(node) == "set":
         return {value_edge(item): (item, node.items) for item in value}
     return {edge: (item, node.items) for edge, item in items_by_edge(value, node).items()}
@@ -196,7 +212,7 @@ def _changes_of_children(old: _Children, new: _Children) -> _Changes:
     removed: FieldSet = {}
     for edge, (item, node) in new.items():
         if edge not in old:
-            changed[edge] = _of_child(edge, item, node)
+            changed[edge] = of_new(item, node)
             continue
         below_changed, below_removed = _changes(old[edge][0], item, node)
         if below_changed is not None:
@@ -204,19 +220,13 @@ def _changes_of_children(old: _Children, new: _Children) -> _Changes:
         if below_removed is not None:
             removed[edge] = below_removed
     for edge, (item, node) in old.items():
-        if edge not in new:
-            removed[edge] = _of_child(edge, item, node)
+        if edge not in new and item is not None:
+            removed[edge] = of_new(item, node)
     return changed or None, removed or None
 
 
-def _of_child(edge: str, item: Any, node: SchemaNode) -> FieldSet:
-    return _of_item(item, node) if edge.startswith("k:") else of_value(item, node)
-
-
 def is_atomic(value: dict[str, Any] | list[Any], node: SchemaNode) -> bool:
-    """Return whether a map or list has one owner as a whole: so says the schema, or it is empty or malformed."""
-    if not value:
-        return True
+    """Return whether a map or list has one owner as a whole: so says the schema, or it is malformed."""
     if isinstance(value, dict):
         return node.keywords.get("x-kubernetes-map-type") == "atomic"
     match schema.list_type(node):
@@ -231,6 +241,11 @@ def items_by_edge(items: list[Object], node: SchemaNode) -> dict[str, Object]:
     """Return the items of a list that is merged by key, under their edges."""
     keys = schema.list_map_keys(node)
     return {item_edge(item, keys): item for item in items}
+
+
+def edge_of(item: Any, node: SchemaNode) -> str:
+    """Return the edge to one item of a list that is no whole."""
+    return item_edge(item, schema.list_map_keys(node)) if schema.list_type(node) == "map" else value_edge(item)
 
 
 def item_edge(item: Object, keys: Iterable[str]) -> str:

@@ -48,16 +48,24 @@ class Page:
     metadata: Object
 
 
+def check_options(query: Query) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        ApiError: 400 or 422.
+    """
+    if query.has("sendInitialEvents"):
+        problem = cause.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
+        raise option_error(problem, "ListOptions")
+    _asked_revision(query)
+
+
 def list_page(store: Store, resource: Resource, chosen: Selection, query: Query) -> Page:
     """Return the objects that a list request means.
 
     Raises:
         ApiError: 400 bad parameters, 410 the version is gone, 504 the version lies in the future.
     """
-    if query.has("sendInitialEvents"):
-        raise option_error(
-            cause.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"), "ListOptions"
-        )
     limit = max(0, query.number("limit") or 0)
     token = decode_token(query.text("continue"))
     revision, entries = _state(store, resource, chosen, query, token)
@@ -80,9 +88,9 @@ def _state(
         return store.revision, store.entries(resource.storage_key, chosen.namespace)
     try:
         return asked, store.entries_at(resource.storage_key, chosen.namespace, asked)
-    except ExpiredError as error:
+    except ExpiredError:
         if token is None:
-            raise errors.expired(str(error)) from None
+            raise errors.expired("The resourceVersion for the provided list is too old.") from None
         raise errors.expired(_CONTINUE_EXPIRED) from None
 
 

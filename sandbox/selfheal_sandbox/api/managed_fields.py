@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from selfheal_sandbox.api import errors, field_sets
+from selfheal_sandbox.api import errors, field_sets, unset_fields
 from selfheal_sandbox.api.field_sets import FieldSet
 from selfheal_sandbox.kinds import cause, schema
 from selfheal_sandbox.kinds.registry import Resource
@@ -76,10 +76,13 @@ def track(resource: Resource, old: Object | None, new: Object, manager: str, sub
         ApiError: 422, the client's managed fields are malformed.
     """
     known = entries_of(old)
+    if old is not None and new["metadata"].get("managedFields") == []:
+        set_entries(new, [])  # an empty list asks to forget all owners
+        return
     if "managedFields" in new["metadata"] and new["metadata"]["managedFields"] != known:
         check(resource, new)
         known = entries_of(new)
-    before = {} if old is None else field_sets.tracked_part(resource, old, subresource)
+    before = unset_fields.of(resource) if old is None else field_sets.tracked_part(resource, old, subresource)
     after = field_sets.tracked_part(resource, new, subresource)
     changed, removed = field_sets.changes(before, after, schema.root(resource))
     if changed or removed:

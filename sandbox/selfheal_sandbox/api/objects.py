@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from selfheal_sandbox.api import admission, custom_resources, errors, managed_fields, strategies
-from selfheal_sandbox.api.deletion import DeleteOptions, Removal, decide, is_finished
+from selfheal_sandbox.api.deletion import DeleteOptions, Removal, Termination, decide, is_finished
 from selfheal_sandbox.api.events import EventRecorder, EventType
 from selfheal_sandbox.api.ports import ServiceAddresses
 from selfheal_sandbox.kinds import cause as causes
@@ -131,10 +131,12 @@ class Objects:
             raise errors.already_exists(resource, name_of(new))
         if manager:
             managed_fields.track(resource, None, new, manager, "", now)
-        if dry_run:
-            return new
+        strategies.complete_created(resource, new)
         if key == SERVICES:
             strategies.assign_cluster_ip(new, self.store.list(SERVICES), self.addresses)
+        if dry_run:
+            strategies.release_cluster_ip(new, self.addresses if key == SERVICES else None)
+            return new
         self.store.put(key, new)
         self._after_write(key, None, new)
         return self.store.get(key, namespace_of(new), name_of(new)) or new
@@ -184,6 +186,8 @@ class Objects:
         self._check_finalizers(resource, old, new)
         if manager:
             managed_fields.track(resource, old, new, manager, subresource, self.clock())
+        if not subresource:
+            strategies.complete_updated(resource, new)
         if admission.is_unchanged(old, new):
             return old
         if dry_run:
@@ -229,8 +233,8 @@ class Objects:
         """Ask for an object's deletion and return its last state.
 
         A pod on a node gets a ``deletionTimestamp`` and stays for its grace period: the kubelet ends it with a grace of
-        0. An object with finalizers stays until they are taken away. With ``Orphan``, dependents lose their reference
-        here and now; with ``Foreground``, the object waits for the garbage collector if it has dependents.
+        0. An object with finalizers stays until they are taken away. With ``Orphan`` and ``Foreground`` it waits for
+        the garbage collector, which sees to its dependents.
 
         Raises:
             ApiError: 403 a namespace that every cluster has, 404 not there, 409 precondition.
@@ -241,27 +245,18 @@ class Objects:
         self._check_preconditions(resource, obj, options)
         if key == NAMESPACES and name in IMMORTAL_NAMESPACES:
             raise errors.forbidden(resource, name, "this namespace may not be deleted")
+        outcome = decide(obj, options, now=self.clock())
         if dry_run or options.dry_run:
-            return obj
-        if options.propagation == "Orphan":
-            self._orphan_dependents(obj)
-        foreground = options.propagation == "Foreground"
-        outcome = decide(obj, options, has_dependents=foreground and bool(self.dependents(obj)), now=self.clock())
+            return outcome.obj if isinstance(outcome, Termination) else obj
         if isinstance(outcome, Removal):
             return self._remove(key, obj)
+        if is_finished(outcome.obj):
+            marked = self.store.put(key, {**outcome.obj, "metadata": dict(outcome.obj["metadata"])})
+            self._remove(key, marked)
+            return marked
         if outcome.obj is obj:
             return obj
         return self.store.put(key, {**outcome.obj, "metadata": dict(outcome.obj["metadata"])})
-
-    def dependents(self, owner: Object) -> list[tuple[Key, Object]]:
-        """Return every object with an owner reference to ``owner``; looks through the whole store."""
-        uid = uid_of(owner)
-        return [
-            (key, obj)
-            for key in self.store.keys()  # noqa: SIM118 (a store is no mapping)
-            for obj in self.store.list(key)
-            if any(reference.get("uid") == uid for reference in obj["metadata"].get("ownerReferences") or ())
-        ]
 
     def record_event(
         self,
@@ -300,18 +295,22 @@ class Objects:
     def _check_preconditions(self, resource: Resource, obj: Object, options: DeleteOptions) -> None:
         uid, version = uid_of(obj), obj["metadata"]["resourceVersion"]
         if options.uid not in (None, uid):
-            text = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {uid}"
-            raise errors.conflict(resource, name_of(obj), text)
+            text = (
+                f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). "
+                "The object might have been deleted and then recreated"
+            )
+            raise errors.failed_precondition(resource, name_of(obj), text)
         if options.resource_version not in (None, version):
             text = (
-                f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-                f"ResourceVersion in object meta: {version}"
+                f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
+                f"ResourceVersion in record ({version}). The object might have been modified"
             )
-            raise errors.conflict(resource, name_of(obj), text)
+            raise errors.failed_precondition(resource, name_of(obj), text)
 
     def _write(self, key: Key, old: Object, new: Object) -> Object:
-        if is_finished(new):
-            return self._remove(key, self.store.put(key, new))
+        if is_finished(new):  # as on a cluster, what is gone is the object as it was stored
+            self._remove(key, old)
+            return new
         self.store.put(key, new)
         self._after_write(key, old, new)
         return self.store.get(key, namespace_of(new), name_of(new)) or new
@@ -338,12 +337,3 @@ class Objects:
         for obj in self.store.list(key):
             self.store.remove(key, namespace_of(obj), name_of(obj))
         custom_resources.unregister(self.registry, definition)
-
-    def _orphan_dependents(self, owner: Object) -> None:
-        uid = uid_of(owner)
-        for key, obj in self.dependents(owner):
-            kept = [reference for reference in obj["metadata"]["ownerReferences"] if reference.get("uid") != uid]
-            metadata = {**obj["metadata"], "ownerReferences": kept}
-            if not kept:
-                del metadata["ownerReferences"]
-            self.store.put(key, {**obj, "metadata": metadata})

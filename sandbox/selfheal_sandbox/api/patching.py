@@ -12,7 +12,6 @@ from selfheal_sandbox.api.merge_patch import merge_patch
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.api.rendering import form_of
 from selfheal_sandbox.api.request import Request, option_error
-from selfheal_sandbox.api.shapes import check_shape
 from selfheal_sandbox.api.strategic_merge import strategic_merge
 from selfheal_sandbox.api.target import Target
 from selfheal_sandbox.api.writing import answer, stored_form
@@ -42,15 +41,19 @@ def patch(objects: Objects, request: Request, target: Target) -> web.Response:
         changed = served(conversion.from_storage(resource, old))
         return stored_form(resource, changed) if isinstance(changed, dict) else changed
 
-    changed = objects.update(
-        resource.storage_key,
-        target.place,
-        target.name,
-        stored,
-        subresource=target.subresource,
-        **request.write_options(),
-    )
+    options = request.write_options()
+    key, sub = resource.storage_key, target.subresource
+    try:
+        changed = objects.update(key, target.place, target.name, stored, subresource=sub, **options)
+    except errors.WrongTypeError as error:
+        raise unusable_patch(request, error) from None
     return answer(objects, request, target, changed)
+
+
+def unusable_patch(request: Request, error: errors.WrongTypeError) -> errors.ApiError:
+    """Return the 422 for a patch that makes something which is no object of its kind."""
+    problem = cause.invalid("patch", request.body.decode(errors="replace"), error.problem)
+    return errors.invalid_kind("", "", "", [problem])
 
 
 def mutation(resource: Resource, request: Request) -> Mutation:
@@ -119,18 +122,38 @@ def applied_configuration(target: Target, request: Request) -> Object:
     if not applied.get("kind") or not applied.get("apiVersion"):
         raise errors.bad_request("error decoding YAML: Object 'Kind' or 'apiVersion' is missing")
     metadata = applied.setdefault("metadata", {})
+    if not isinstance(metadata, dict):
+        raise errors.bad_request("metadata must be an object")
+    _check_fields(target, value)
     _check_metadata(target, metadata)
     applied["metadata"] = {**metadata, "name": target.name}
-    if applied["metadata"].pop("managedFields", None):
+    if applied["metadata"].pop("managedFields", None) is not None:
         raise errors.bad_request("metadata.managedFields must be nil")
     stored: Object = stored_form(resource, applied)
-    check_shape(resource, applied)
     return stored
 
 
-def _check_metadata(target: Target, metadata: Any) -> None:
-    if not isinstance(metadata, dict):
-        raise errors.bad_request("metadata must be an object")
+def _check_fields(target: Target, applied: Object) -> None:
+    """Refuse fields that the schema does not know: nobody could own them.
+
+    Raises:
+        ApiError: 500 without a reason, as the API server has it.
+    """
+    resource = target.resource
+    place = f"{(applied.get('metadata') or {}).get('namespace', '')}/{target.name}"
+    start = f"failed to create typed patch object ({place}; {resource.group_version}, Kind={resource.kind}): "
+    findings = schema.check(resource, applied)
+    if findings.type_errors:
+        raise errors.ApiError(500, "", start + findings.type_errors[0])
+    if findings.unknown_fields:
+        raise errors.ApiError(500, "", f"{start}.{findings.unknown_fields[0]}: field not declared in schema")
+    try:
+        server_side_apply.check_keys(applied, schema.root(resource), custom=resource.is_custom)
+    except errors.ApiError as error:
+        raise errors.ApiError(500, "", start + error.message) from None
+
+
+def _check_metadata(target: Target, metadata: Object) -> None:
     if metadata.get("name", target.name) != target.name:
         text = f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
         raise errors.bad_request(text)

@@ -70,6 +70,10 @@ class Query:
             raise errors.bad_request(f'parsing time "{text}": not an RFC 3339 time (parameter {name})') from None
 
 
+_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}
+"""Kinds of the options in a query, by method."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request that was authenticated and read.
@@ -130,7 +134,7 @@ class Request:
         values = [value for value in self.query.all("dryRun") if value]
         unknown = next((value for value in values if value != "All"), None)
         if unknown is not None:
-            raise option_error(cause.not_supported("dryRun", unknown, ["All"]))
+            raise option_error(cause.not_supported("dryRun", unknown, ["All"]), self._options_kind())
         return bool(values)
 
     def strictness(self) -> Strictness:
@@ -145,7 +149,8 @@ class Request:
             case "Ignore" | "Warn" | "Strict" as known:
                 return known
             case unknown:
-                raise option_error(cause.not_supported("fieldValidation", unknown, ["Ignore", "Strict", "Warn"]))
+                problem = cause.not_supported("fieldValidation", unknown, ["Ignore", "Strict", "Warn"])
+                raise option_error(problem, self._options_kind())
 
     def manager(self) -> str:
         """Return the field manager: the client's choice, else the first word of its User-Agent.
@@ -155,9 +160,12 @@ class Request:
         """
         chosen = self.query.text("fieldManager")
         if len(chosen) > MANAGER_LIMIT:
-            raise option_error(cause.too_long("fieldManager", MANAGER_LIMIT))
+            raise option_error(cause.too_long("fieldManager", MANAGER_LIMIT), self._options_kind())
         agent = self.headers.get("User-Agent", "").partition("/")[0].partition(" ")[0]
         return chosen or agent[:MANAGER_LIMIT] or "unknown"
+
+    def _options_kind(self) -> str:
+        return _OPTIONS.get(self.method, "Options")
 
     def write_options(self) -> dict[str, Any]:
         """Return what `Objects.create` and `Objects.update` want to know of a request."""

@@ -28,14 +28,15 @@ def scale(objects: Objects, request: Request, target: Target) -> web.Response:
         ApiError: 400 malformed, 404 no such object, 409 precondition, 422 not a number of replicas.
     """
     key, resource = target.resource.storage_key, target.resource
+    if request.method not in ("GET", "PUT", "PATCH"):
+        raise errors.method_not_allowed()
+    replacement = checked_object(SCALE, request.object()) if request.method == "PUT" else None
     current = scale_of(resource, objects.get(key, target.place, target.name))
     if request.method == "GET":
         return json_response(current)
-    if request.method not in ("PUT", "PATCH"):
-        raise errors.method_not_allowed()
-    wanted = checked_object(SCALE, _wanted(request, current))
+    wanted = replacement or _patched(request, current)
     metadata: Object = wanted.get("metadata") or {}
-    replicas = _replicas(resource, target.name, (wanted.get("spec") or {}).get("replicas", 0))
+    replicas = _replicas(target.name, (wanted.get("spec") or {}).get("replicas", 0))
     preconditions = {field: metadata[field] for field in ("resourceVersion", "uid") if metadata.get(field)}
 
     def scaled(old: Object) -> Object:
@@ -47,10 +48,8 @@ def scale(objects: Objects, request: Request, target: Target) -> web.Response:
     return json_response(scale_of(resource, changed), warnings=request.warnings)
 
 
-def _wanted(request: Request, current: Object) -> Object:
-    """Return the Scale that a PUT carries or a PATCH makes of the current one."""
-    if request.method == "PUT":
-        return request.object()
+def _patched(request: Request, current: Object) -> Object:
+    """Return the Scale that a PATCH makes of the current one."""
     kind = decoding.media_type(request.content_type)
     change = decoding.from_json(request.body)
     if kind == patching.JSON_PATCH:
@@ -61,13 +60,16 @@ def _wanted(request: Request, current: Object) -> Object:
         raise errors.unsupported_media_type((patching.JSON_PATCH, patching.MERGE_PATCH))
     if not isinstance(result, dict):
         raise errors.bad_request("the patch makes no Scale")
-    return result
+    try:
+        return checked_object(SCALE, result)
+    except errors.WrongTypeError as error:
+        raise patching.unusable_patch(request, error) from None
 
 
-def _replicas(resource: Resource, name: str, value: int) -> int:
+def _replicas(name: str, value: int) -> int:
     if value < 0:
         problem = cause.invalid("spec.replicas", value, "must be greater than or equal to 0")
-        raise errors.invalid(resource, name, [problem])
+        raise errors.invalid(SCALE, name, [problem])
     return value
 
 
@@ -83,7 +85,7 @@ def scale_of(resource: Resource, obj: Object) -> Object:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {field: obj["metadata"][field] for field in _SCALE_METADATA if field in obj["metadata"]},
-        "spec": {"replicas": _value_at(obj, spec_path) or 0},
+        "spec": {"replicas": replicas} if (replicas := _value_at(obj, spec_path)) else {},
         "status": {**status, "selector": selector} if selector else status,
     }
 

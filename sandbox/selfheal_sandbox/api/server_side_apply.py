@@ -27,10 +27,52 @@ class Conflict:
 
 def first_apply(resource: Resource, applied: Object, manager: str, now: datetime) -> Object:
     """Return the object to create when nothing of this name exists yet."""
-    wanted = field_sets.of_value(field_sets.tracked_part(resource, applied, ""), schema.root(resource))
+    wanted = applied_fields(resource, applied, "")
     created = {**applied, "metadata": dict(applied["metadata"])}
     managed_fields.set_entries(created, [managed_fields.entry(resource, manager, "Apply", "", wanted, now)])
     return created
+
+
+def applied_fields(resource: Resource, applied: Object, subresource: str) -> FieldSet:
+    """Return the fields that an applied configuration is about."""
+    part = field_sets.tracked_part(resource, applied, subresource)
+    filled = {name: value for name, value in part.items() if value or name != "metadata"}
+    return field_sets.of_value(filled, schema.root(resource))
+
+
+def check_keys(value: Any, node: SchemaNode, *, custom: bool, path: str = "") -> None:
+    """Refuse a list that is merged by key and has a key twice, or in a custom object an item without one.
+
+    Raises:
+        ApiError: 500 without a reason, as the API server has it.
+    """
+    if isinstance(value, dict):
+        for name, item in value.items():
+            check_keys(item, schema.child(node, name), custom=custom, path=f"{path}.{name}")
+    elif isinstance(value, list) and not field_sets.is_atomic(value, node):
+        if custom:  # in built-in kinds every key has a default, if only ""
+            _check_key_fields(value, node, path)
+        edges = [field_sets.edge_of(item, node) for item in value]
+        repeated = next((edge for number, edge in enumerate(edges) if edge in edges[:number]), None)
+        if repeated is not None:
+            what = "key " if repeated.startswith("k:") else ""
+            text = f"{path}: duplicate entries for {what}{field_sets.text_of((repeated,))}"
+            raise errors.ApiError(500, "", text)
+        for edge, item in zip(edges, value, strict=True):
+            check_keys(item, node.items, custom=custom, path=path + field_sets.text_of((edge,)))
+
+
+def _check_key_fields(items: list[Any], node: SchemaNode, path: str) -> None:
+    keys = schema.list_map_keys(node)
+    if not keys or any("default" in (node.items.fields.get(key) or {}) for key in keys):
+        return
+    for number, item in enumerate(items):
+        if all(item.get(key) is None for key in keys):
+            text = (
+                f"{path}: element {number}: associative list with keys has an element that omits all key fields "
+                f"{json.dumps(keys)} (and doesn't have default values for any key fields)"
+            )
+            raise errors.ApiError(500, "", text)
 
 
 def apply(
@@ -49,7 +91,7 @@ def apply(
         ApiError: 409, other managers own fields that would change, and ``force`` is false.
     """
     root = schema.root(resource)
-    wanted = field_sets.of_value(field_sets.tracked_part(resource, applied, subresource), root)
+    wanted = applied_fields(resource, applied, subresource)
     entries = managed_fields.entries_of(live)
     mine = next((item for item in entries if managed_fields.is_of(item, manager, "Apply", subresource)), None)
     others = [item for item in entries if item is not mine]
@@ -61,10 +103,16 @@ def apply(
     merged: Object = without_fields(merge(live, applied, root), dropped, kept, root)
     merged["metadata"] = dict(merged["metadata"])
     own = managed_fields.entry(resource, manager, "Apply", subresource, wanted, now)
-    if mine and managed_fields.fields_of(mine) == wanted and mine.get("time"):
-        own["time"] = mine["time"]
+    if _without_entries(merged) == _without_entries(live):  # the time tells when a manager changed something
+        del own["time"]
+        own.update({"time": mine["time"]} if mine and mine.get("time") else {})
     managed_fields.set_entries(merged, [*_give_up(others, conflicts), own])
     return merged
+
+
+def _without_entries(obj: Object) -> Object:
+    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    return {**obj, "metadata": metadata}
 
 
 def _give_up(others: list[Object], conflicts: list[Conflict]) -> list[Object]:
@@ -103,7 +151,7 @@ def _differing(shared: FieldSet, live: Any, applied: Any, node: SchemaNode, pref
     if not shared:
         return [] if live == applied or not prefix or prefix[-1].startswith("k:") else [prefix]
     found: list[Path] = []
-    for edge in sorted(shared.keys() - {SELF}):
+    for edge in sorted(shared.keys() - {SELF}, key=lambda edge: (bool(shared[edge]), edge)):  # members come first
         left, below = step(live, edge, node)
         right, _ = step(applied, edge, node)
         found += _differing(shared[edge], left, right, below, (*prefix, edge))

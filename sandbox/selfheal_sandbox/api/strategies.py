@@ -3,12 +3,16 @@
 from selfheal_sandbox.api.errors import invalid_kind
 from selfheal_sandbox.api.ports import ServiceAddresses
 from selfheal_sandbox.kinds import cause
+from selfheal_sandbox.kinds.filling import fill_zero
+from selfheal_sandbox.kinds.pod_defaults import admission_defaults, tolerate_node_loss
 from selfheal_sandbox.kinds.registry import Resource
-from selfheal_sandbox.store.objects import Object, name_of, spec_of
+from selfheal_sandbox.store.objects import Object, name_of, spec_of, status_of
 
 SERVICE_RANGE = "127.0.0.0/8"
 _STATUS_SETTABLE_AT_CREATION = frozenset({"Node", "Namespace", "CustomResourceDefinition"})
 _FIRST_STATUS: dict[str, Object] = {
+    "PodDisruptionBudget": {"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0},
+    "HorizontalPodAutoscaler": {"currentMetrics": None, "desiredReplicas": 0},
     "Namespace": {"phase": "Active"},
     "ReplicaSet": {"replicas": 0},
     "Deployment": {},
@@ -30,8 +34,24 @@ def prepare_create(resource: Resource, obj: Object) -> None:
         obj["status"] = dict(_FIRST_STATUS[resource.kind])
 
 
+def complete_created(resource: Resource, obj: Object) -> None:
+    """Add, in place, what nobody owns because no client wrote it: admission plugins do so, after owners are told."""
+    if resource.kind == "Pod":
+        admission_defaults(obj["spec"])
+    elif resource.kind == "Service" and obj["spec"].get("type") != "ExternalName":
+        fill_zero(obj["spec"], ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
+
+
+def complete_updated(resource: Resource, obj: Object) -> None:
+    """Add, in place, what admission plugins add to a changed object, if a client took it away."""
+    if resource.kind == "Pod":
+        tolerate_node_loss(obj["spec"])
+
+
 def prepare_update(resource: Resource, old: Object, new: Object) -> None:
-    """Keep allocated values that a client left out, in place."""
+    """Keep values that clients do not choose, or that they left out, in place."""
+    if resource.kind == "Pod" and "qosClass" in status_of(old):
+        new["status"] = {**(new.get("status") or {}), "qosClass": status_of(old)["qosClass"]}
     if resource.kind == "Service" and isinstance(new.get("spec"), dict):
         _keep_cluster_ip(spec_of(old), new["spec"])
 
@@ -75,6 +95,8 @@ def assign_cluster_ip(service: Object, others: list[Object], addresses: ServiceA
         ApiError: 422, the address that the client asks for is taken or not a loopback address.
     """
     if not needs_cluster_ip(service):
+        if spec_of(service).get("clusterIP"):
+            service["spec"]["clusterIPs"] = [service["spec"]["clusterIP"]]
         return
     taken = {spec_of(other).get("clusterIP") for other in others}
     spec = service["spec"]

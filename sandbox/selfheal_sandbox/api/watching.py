@@ -21,6 +21,7 @@ from selfheal_sandbox.api.selection import Selection
 from selfheal_sandbox.api.watch_frames import Frames, error_line
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.registry import Resource
+from selfheal_sandbox.store.objects import Key
 from selfheal_sandbox.store.store import Change, ExpiredError, Store, WatchQueue
 
 BOOKMARK_SECONDS = 10.0
@@ -29,6 +30,9 @@ LAST_BOOKMARK_SECONDS = 2.0
 """How long before its end a watch gets its last bookmark, as on a cluster."""
 DEFAULT_TIMEOUT_SECONDS = 1800
 """A watch that names no timeout ends after this, plus up to as much again (``--min-request-timeout``)."""
+EVENTS: Key = ("", "events")
+_UNCACHED_EXPIRED = "The resourceVersion for the provided watch is too old."
+"""How the API server words it for Events, which it holds in no watch cache."""
 WRITE_DEADLINE_SECONDS = 30.0
 """A client that takes nothing for this long is cut."""
 PRESENCE_CHECK_SECONDS = 5.0
@@ -60,7 +64,7 @@ class WatchOptions:
         if match and not query.has("sendInitialEvents"):
             text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
             raise option_error(cause.forbidden("resourceVersionMatch", text), "ListOptions")
-        revision = parse_revision(query.text("resourceVersion"))
+        revision = _revision(query.text("resourceVersion"))
         bookmarks = query.flag("allowWatchBookmarks")
         from_now_on = query.has("sendInitialEvents") and not send_initial
         return WatchOptions(
@@ -70,6 +74,19 @@ class WatchOptions:
             ends_initial=send_initial and bookmarks,
             timeout_seconds=_timeout(query),
         )
+
+
+def _revision(text: str) -> int:
+    """Return the version to start from.
+
+    Raises:
+        ApiError: 500 without a reason, as the API server has it, when it is no number.
+    """
+    try:
+        return parse_revision(text)
+    except errors.ApiError:
+        problem = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise errors.ApiError(500, "", problem) from None
 
 
 def _timeout(query: Query) -> float:
@@ -145,7 +162,8 @@ class WatchStream:
         try:
             missed = self._store.changes_since(self._key, self._options.revision)
         except ExpiredError as error:
-            return error_line(errors.expired(str(error))), False
+            text = _UNCACHED_EXPIRED if self._key == EVENTS else str(error)
+            return error_line(errors.expired(text)), False
         return self._lines(missed, now), True
 
     def _lines(self, changes: Iterable[Change], now: datetime) -> bytes:

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from selfheal_sandbox.api import errors
+from selfheal_sandbox.api import admission, errors
 from selfheal_sandbox.api.deletion import DeleteOptions, delete_options
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.api.rendering import Form, form_of, render_list, render_object
@@ -15,11 +15,30 @@ from selfheal_sandbox.api.shapes import check_kind, check_shape
 from selfheal_sandbox.api.target import Target
 from selfheal_sandbox.kinds import cause, conversion
 from selfheal_sandbox.kinds.registry import Resource
-from selfheal_sandbox.store.objects import Object, name_of, namespace_of, uid_of
+from selfheal_sandbox.store.objects import Object, is_terminating, name_of, namespace_of, uid_of
 from selfheal_sandbox.store.store import Entry
 
 _RETURN_DELETED = frozenset({"persistentvolumeclaims", "podtemplates", "pods", "resourcequotas", "serviceaccounts"})
 """Resources whose deletion is answered with the object and not with a Status."""
+
+
+_CONDITIONAL = frozenset({"Lease", "PodDisruptionBudget"})
+"""Built-in kinds whose replacement must name a resource version (``AllowUnconditionalUpdate`` upstream)."""
+_CREATED_BY_REPLACEMENT = frozenset(
+    {
+        "clusterrolebindings",
+        "clusterroles",
+        "endpoints",
+        "events",
+        "leases",
+        "limitranges",
+        "podtemplates",
+        "rolebindings",
+        "roles",
+        "services",
+    }
+)
+"""Resources that a PUT creates when they are not there (``AllowCreateOnUpdate`` upstream)."""
 
 
 def stored_form(resource: Resource, obj: Object) -> Object:
@@ -55,26 +74,49 @@ def replace(objects: Objects, request: Request, target: Target) -> web.Response:
     """PUT on an object or its status."""
     form_of(request)
     obj = stored_form(target.resource, request.object())
-    _require_version(target, obj)
+    key, options = target.resource.storage_key, request.write_options()
+    if objects.store.get(key, target.place, target.name) is None:
+        return _replace_nothing(objects, request, target, obj)
 
     def replaced(old: Object) -> Object:
+        _require_version(request, target, obj)
         if target.subresource == "finalize":
             return {**old, "spec": obj.get("spec", {})}
         return obj
 
-    key = target.resource.storage_key
-    options = request.write_options()
     changed = objects.update(key, target.place, target.name, replaced, subresource=target.subresource, **options)
     return answer(objects, request, target, changed)
 
 
-def _require_version(target: Target, obj: Object) -> None:
-    """Custom resources are only replaced with the resource version that was read."""
+def _replace_nothing(objects: Objects, request: Request, target: Target, obj: Object) -> web.Response:
+    """Answer a PUT on an object that is not there: some kinds are created by it.
+
+    Raises:
+        ApiError: 400 the body is not of its kind; 404.
+    """
+    key = target.resource.storage_key
+    admission.check_decoding(target.resource, obj, request.strictness(), request.warnings)
+    admission.check_place(obj.get("metadata") or {}, target.place, target.name)
+    if target.resource.plural not in _CREATED_BY_REPLACEMENT or target.subresource:
+        raise errors.not_found(target.resource, target.name)
+    metadata = {name: value for name, value in (obj.get("metadata") or {}).items() if name != "resourceVersion"}
+    if metadata.get("uid"):
+        place = {"namespace": target.place, "name": target.name}
+        text = admission.other_uid(target.resource, place, metadata["uid"], "")
+        raise errors.conflict(target.resource, target.name, text)
+    created = objects.create(key, target.place, {**obj, "metadata": metadata}, **request.write_options())
+    return answer(objects, request, target, created, 201)
+
+
+def _require_version(request: Request, target: Target, obj: Object) -> None:
+    """Custom resources and some others are only replaced with the resource version that was read."""
     metadata: Any = obj.get("metadata")
-    if not target.resource.is_custom or (isinstance(metadata, dict) and metadata.get("resourceVersion")):
+    conditional = target.resource.is_custom or target.resource.kind in _CONDITIONAL
+    if not conditional or (isinstance(metadata, dict) and metadata.get("resourceVersion")):
         return
+    admission.check_decoding(target.resource, obj, request.strictness(), request.warnings)
     problem = cause.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-    raise errors.invalid(target.resource, target.name, [problem])
+    raise errors.invalid_kind(target.resource.plural, target.resource.group, target.name, [problem])
 
 
 def delete(objects: Objects, request: Request, target: Target) -> web.Response:
@@ -84,6 +126,8 @@ def delete(objects: Objects, request: Request, target: Target) -> web.Response:
     key = target.resource.storage_key
     obj = objects.delete(key, target.place, target.name, options=options)
     gone = objects.store.get(key, target.place, target.name) is None
+    if options.dry_run:
+        gone = not is_terminating(obj)
     if gone and target.resource.plural not in _RETURN_DELETED:
         details = errors.details_of(target.resource, target.name, uid=uid_of(obj))
         return json_response(errors.success(details=details), warnings=request.warnings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from selfheal_sandbox.api.deletion import FOREGROUND_FINALIZER, DeleteOptions, Propagation
+from selfheal_sandbox.api.deletion import FOREGROUND_FINALIZER, ORPHAN_FINALIZER, DeleteOptions, Propagation
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.controllers.claims import released
 from selfheal_sandbox.controllers.controller import newest
@@ -18,8 +18,6 @@ from selfheal_sandbox.store.objects import (
     with_metadata,
 )
 from selfheal_sandbox.store.store import Change
-
-ORPHAN_FINALIZER = "orphan"
 
 
 class GarbageCollector:

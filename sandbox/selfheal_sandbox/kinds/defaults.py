@@ -8,7 +8,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from selfheal_sandbox.kinds.filling import fill, fill_zero, part, parts
+from selfheal_sandbox.kinds.filling import canonicalize, fill, fill_zero, part, parts
 from selfheal_sandbox.kinds.pod_defaults import pod_defaults, template_defaults
 from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.kinds.schema_node import SchemaNode, root
@@ -82,7 +82,7 @@ def _service(obj: Object) -> None:
     if spec["sessionAffinity"] == "ClientIP":
         fill(part(part(spec, "sessionAffinityConfig"), "clientIP"), timeoutSeconds=10800)
     if spec["type"] != "ExternalName":
-        fill_zero(spec, internalTrafficPolicy="Cluster", ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
+        fill_zero(spec, internalTrafficPolicy="Cluster")
     if spec["type"] in ("NodePort", "LoadBalancer"):
         fill_zero(spec, externalTrafficPolicy="Cluster")
     if spec["type"] == "LoadBalancer":
@@ -197,6 +197,15 @@ def _cron_job(obj: Object) -> None:
     template_defaults(part(template, "spec"))
 
 
+def _lease(obj: Object) -> None:
+    part(obj, "spec")
+
+
+def _event(obj: Object) -> None:
+    part(obj, "source")
+    fill(obj, reportingComponent="", reportingInstance="")
+
+
 def _autoscaler_v1(obj: Object) -> None:
     fill(part(obj, "spec"), minReplicas=1)
 
@@ -206,6 +215,10 @@ def _autoscaler_v2(obj: Object) -> None:
     fill(spec, minReplicas=1)
     target = {"type": "Utilization", "averageUtilization": 80}
     fill_zero(spec, metrics=[{"type": "Resource", "resource": {"name": "cpu", "target": target}}])
+    for metric in parts(spec, "metrics"):
+        for source in metric.values():
+            if isinstance(source, dict):
+                canonicalize(source.get("target"), "value", "averageValue")
     behavior = spec.get("behavior")
     if behavior is not None:
         fill(part(behavior, "scaleUp"), **copy.deepcopy(SCALE_UP_RULES))
@@ -285,6 +298,8 @@ _DEFAULTS: dict[tuple[str, str, str], Callable[[Object], None]] = {
     ("autoscaling", "v2", "HorizontalPodAutoscaler"): _autoscaler_v2,
     ("batch", "v1", "CronJob"): _cron_job,
     ("batch", "v1", "Job"): _job,
+    ("", "v1", "Event"): _event,
+    ("coordination.k8s.io", "v1", "Lease"): _lease,
     ("discovery.k8s.io", "v1", "EndpointSlice"): _endpoint_slice,
     ("networking.k8s.io", "v1", "NetworkPolicy"): _network_policy,
     (RBAC_GROUP, "v1", "ClusterRoleBinding"): _role_binding,

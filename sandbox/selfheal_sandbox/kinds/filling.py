@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from selfheal_sandbox.kinds.quantity import canonical_quantity
 from selfheal_sandbox.store.objects import Object
 
 
@@ -31,3 +32,10 @@ def part(target: Object, name: str) -> Object:
 def parts(target: Object, *names: str) -> list[Object]:
     """The items of some list fields, one list after the other; nothing of those that are absent or null."""
     return [item for name in names for item in target.get(name) or ()]
+
+
+def canonicalize(amounts: Object | None, *names: str) -> None:
+    """Write the quantities of a map (those that are named, else all) as the API server does, in place."""
+    for name in names or list(amounts or {}):
+        if amounts is not None and amounts.get(name) is not None:
+            amounts[name] = canonical_quantity(amounts[name])

@@ -2,11 +2,20 @@
 
 import base64
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.filling import parts
-from selfheal_sandbox.kinds.name_rules import config_key, dns_1035_label, dns_label, dns_subdomain
+from selfheal_sandbox.kinds.name_rules import (
+    config_key,
+    dns_1035_label,
+    dns_label,
+    dns_subdomain,
+    label_value,
+    port_name,
+    qualified_name,
+)
 from selfheal_sandbox.kinds.pod_rules import not_negative, port_number_causes
 from selfheal_sandbox.store.objects import Object
 
@@ -32,6 +41,13 @@ def service_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     """Rules of a Service."""
     spec = obj.get("spec") or {}
     kind, ports = spec.get("type"), parts(spec, "ports")
+    address = list(_address_causes(spec, (old or {}).get("spec") or {}))
+    if address:
+        yield from address
+        return
+    for key, value in (spec.get("selector") or {}).items():
+        yield from (cause.invalid("spec.selector", key, problem) for problem in qualified_name(key))
+        yield from (cause.invalid("spec.selector", value, problem) for problem in label_value(value))
     if kind == "ExternalName":
         yield from _external_name_causes(spec)
     elif not ports and spec.get("clusterIP") != "None":
@@ -39,10 +55,29 @@ def service_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     for index, port in enumerate(ports):
         yield from _service_port_causes(port, len(ports) > 1, f"spec.ports[{index}]")
     yield from _repeated_ports(ports)
-    before = (old or {}).get("spec") or {}
-    keeps_address = before.get("clusterIP") and "ExternalName" not in (kind, before.get("type"))
-    if keeps_address and spec.get("clusterIP") != before["clusterIP"]:
-        yield cause.invalid("spec.clusterIPs[0]", [spec.get("clusterIP", "")], "may not change once set")
+    if kind != "LoadBalancer" and ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
+        yield cause.forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'")
+    if kind == "ExternalName" and spec.get("clusterIP"):
+        yield cause.forbidden("spec.clusterIPs", "may not be set for ExternalName services")
+
+
+def _address_causes(spec: Object, before: Object) -> Iterator[Cause]:
+    """Rules of a Service's address; where one is broken the API server tells nothing else."""
+    address = spec.get("clusterIP") or ""
+    keeps_address = before.get("clusterIP") and "ExternalName" not in (spec.get("type"), before.get("type"))
+    if keeps_address and address != before["clusterIP"]:
+        yield cause.invalid("spec.clusterIPs[0]", [address], "may not change once set")
+    elif address not in ("", "None") and not _is_address(address):
+        detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        yield cause.invalid("spec.clusterIPs[0]", address, detail)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _external_name_causes(spec: Object) -> Iterator[Cause]:
@@ -56,6 +91,9 @@ def _external_name_causes(spec: Object) -> Iterator[Cause]:
 def _service_port_causes(port: Object, named: bool, path: str) -> Iterator[Cause]:
     yield from port_number_causes(port, "port", path)
     yield from port_number_causes(port, "targetPort", path)
+    target = port.get("targetPort")
+    if isinstance(target, str):
+        yield from (cause.invalid(f"{path}.targetPort", target, problem) for problem in port_name(target))
     name = port.get("name")
     if name:
         yield from (cause.invalid(f"{path}.name", name, problem) for problem in dns_label(name))
@@ -167,6 +205,14 @@ def lease_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
         yield cause.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0")
     if transitions is not None and transitions < 0:
         yield cause.invalid("spec.leaseTransitions", transitions, not_negative())
+
+
+def event_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
+    """Rules of an Event."""
+    namespace, about = (obj.get("metadata") or {}).get("namespace", ""), obj.get("involvedObject") or {}
+    if about.get("namespace", "") != namespace and (about.get("namespace") or namespace != "default"):
+        shown = about.get("namespace", "")
+        yield cause.invalid("involvedObject.namespace", shown, "does not match event.namespace")
 
 
 def volume_claim_causes(obj: Object, _: Object | None) -> Iterator[Cause]:

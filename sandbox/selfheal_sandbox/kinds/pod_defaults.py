@@ -1,6 +1,6 @@
 """Defaults of pods and pod templates (pkg/apis/core/v1/defaults.go upstream, and three admission plugins)."""
 
-from selfheal_sandbox.kinds.filling import fill, fill_zero, part, parts
+from selfheal_sandbox.kinds.filling import canonicalize, fill, fill_zero, part, parts
 from selfheal_sandbox.store.objects import Object
 
 FILE_MODE = 0o644
@@ -26,7 +26,6 @@ def pod_defaults(pod: Object) -> None:
         if spec.get("hostNetwork"):
             for port in parts(container, "ports"):
                 fill_zero(port, hostPort=port.get("containerPort"))
-    _admission_defaults(spec)
 
 
 def template_defaults(owner: Object) -> None:
@@ -54,9 +53,15 @@ def _requests_from_limits(container: Object) -> None:
         fill(part(resources, "requests"), **resources["limits"])
 
 
-def _admission_defaults(spec: Object) -> None:
+def admission_defaults(spec: Object) -> None:
+    """Fill in what three admission plugins give a new pod; nobody owns these fields."""
     fill_zero(spec, serviceAccountName="default", serviceAccount=spec.get("serviceAccountName") or "default")
     fill(spec, priority=0, preemptionPolicy="PreemptLowerPriority")
+    tolerate_node_loss(spec)
+
+
+def tolerate_node_loss(spec: Object) -> None:
+    """Let a pod stay for a while on a node that is lost, unless it says otherwise (DefaultTolerationSeconds)."""
     tolerations = spec.get("tolerations") or []
     known = {toleration.get("key") for toleration in tolerations if toleration.get("effect") in (None, "", "NoExecute")}
     if None in known or "" in known:  # something is tolerated whatever its key
@@ -77,7 +82,9 @@ def _container(container: Object) -> None:
         terminationMessagePolicy="File",
         imagePullPolicy="Always" if is_latest(container.get("image") or "") else "IfNotPresent",
     )
-    part(container, "resources")
+    resources = part(container, "resources")
+    for name in ("requests", "limits"):
+        canonicalize(resources.get(name))
     for port in parts(container, "ports"):
         fill_zero(port, protocol="TCP")
     for name in _PROBES:

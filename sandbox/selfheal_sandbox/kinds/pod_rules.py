@@ -25,7 +25,14 @@ def pod_causes(pod: Object, old: Object | None) -> Iterator[Cause]:
     """Rules of a pod, and of a change to one."""
     spec = pod.get("spec") or {}
     yield from pod_spec_causes(spec, "spec")
-    if old is not None and _fixed_part(old.get("spec") or {}, spec) != _fixed_part(spec, spec):
+    if old is None:
+        return
+    before = old.get("spec") or {}
+    for name in ("containers", "initContainers"):
+        if len(parts(spec, name)) != len(parts(before, name)):
+            yield cause.forbidden(f"spec.{name}", "pod updates may not add or remove containers")
+            return
+    if _fixed_part(old.get("spec") or {}, spec) != _fixed_part(spec, spec):
         yield cause.forbidden("spec", IMMUTABLE_SPEC)
 
 

@@ -1,7 +1,7 @@
 """Kubernetes quantities: `500m`, `128Mi`, `1e3`."""
 
 import re
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 _PATTERN = re.compile(
     r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?P<suffix>Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?\d{1,2})?"
@@ -30,3 +30,29 @@ def parse_quantity(value: str | float) -> Decimal:
     if suffix[:1] in ("e", "E") and len(suffix) > 1 and suffix not in _FACTORS:
         return number * Decimal(10) ** int(suffix[1:])
     return number * _FACTORS[suffix]
+
+
+def canonical_quantity(value: str | float) -> str:
+    """A quantity as the API server writes it: in the largest unit that leaves a whole number, `0.5` as `500m`.
+
+    Binary units stay binary where the number is at least 1024 and whole (CanonicalizeBytes in apimachinery's resource).
+
+    Raises:
+        ValueError: It is not a quantity.
+    """
+    amount = parse_quantity(value)
+    text = str(value)
+    if text.endswith("i") and abs(amount) >= 1024 and amount == amount.to_integral_value():
+        return _in_units(amount, {"": Decimal(1), **_BINARY})
+    amount = amount.quantize(_DECIMAL["n"], ROUND_CEILING if amount > 0 else ROUND_FLOOR)
+    if re.search(r"[eE][+-]?\d", text):
+        return _in_units(amount, {f"e{power}" if power else "": Decimal(10) ** power for power in range(-9, 19, 3)})
+    return _in_units(amount, _DECIMAL)
+
+
+def _in_units(amount: Decimal, units: dict[str, Decimal]) -> str:
+    if not amount:
+        return "0"
+    fitting = [suffix for suffix, factor in units.items() if amount % factor == 0]
+    suffix = max(fitting, key=units.__getitem__)
+    return f"{int(amount / units[suffix])}{suffix}"

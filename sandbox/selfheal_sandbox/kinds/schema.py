@@ -23,6 +23,23 @@ ListType = Literal["map", "set", "atomic"]
 QUANTITY_PATTERN = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 """As the API server's own message has it (k8s.io/apimachinery/pkg/api/resource)."""
 
+_TOLD_OF_THE_PARENT = frozenset({("io.k8s.api.apps.v1.DeploymentStrategy", "type")})
+"""Fields whose unsupported values the API server reports at the struct that holds them."""
+
+_KEPT_EMPTY = frozenset(
+    {
+        ("io.k8s.api.discovery.v1.EndpointSlice", "endpoints"),
+        ("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", "managedFields"),
+    }
+)
+"""Optional lists for which it matters whether they are empty or not there."""
+
+_STRUCTS = ("spec", "template", "scaleTargetRef", "involvedObject")
+"""Required fields that are structs in Go: where they are missing, what they require is."""
+
+OWNER_REFERENCE = "io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference"
+"""Its required fields are a matter of the rules of metadata, which word it otherwise."""
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _BITS = {"int32": 32, "int64": 64}
 _JSON_NAMES: dict[type, str] = {
@@ -56,11 +73,13 @@ class Findings:
             (`... cannot be handled as a Deployment: ` goes before them). A request with one is answered with 400.
         causes: Missing fields and values that are not allowed: answered with 422.
         unknown_fields: Paths that the schema does not know; `prune` removes them.
+        empty_fields: Built-in kinds: (object, name) of optional maps and lists without content, which Go leaves out.
     """
 
     type_errors: list[str] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     unknown_fields: list[str] = field(default_factory=list)
+    empty_fields: list[tuple[Object, str]] = field(default_factory=list)
 
 
 def root(resource: Resource) -> SchemaNode:
@@ -80,6 +99,7 @@ def check(resource: Resource, obj: Object) -> Findings:
         _Walk(findings).visit(rest, node, None)
         # The API server does not ask for fields of a status: what is missing there is a zero value in Go.
         _Walk(findings, requires_fields=False).visit(status, node, None)
+        findings.empty_fields[:] = [(obj if each is rest else each, name) for each, name in findings.empty_fields]
     return findings
 
 
@@ -145,21 +165,29 @@ class _Walk:
         for name, item in value.items():
             known = _member(node, name)
             if known is not None:
+                if (item == {} or item == []) and not self._custom and _is_omitted(node, name, known):
+                    self._findings.empty_fields.append((value, name))
                 self.visit(item, known, (path, name), node.name)
                 self._check_allowed(item, node, name, path)
             elif not _keeps_unknown(node):
                 self._findings.unknown_fields.append(written((path, name)))
-        if self._requires_fields:
+        if self._requires_fields and node.name != OWNER_REFERENCE:
             # A custom field with a default is filled in later, so it may be missing here.
-            missing = (name for name in node.required if value.get(name) is None and not _has_default(node, name))
-            self._findings.causes.extend(cause.required(written((path, name))) for name in missing)
+            missing = [name for name in node.required if value.get(name) is None and not _has_default(node, name)]
+            for name in missing:
+                below = node.field(name)
+                if name in _STRUCTS and below is not None and not self._custom:
+                    self._visit_object({}, below, (path, name))
+                else:
+                    self._findings.causes.append(cause.required(written((path, name))))
 
     def _check_allowed(self, value: Any, node: SchemaNode, name: str, path: Path) -> None:
         allowed = ALLOWED_VALUES.get((node.name, name))
         if allowed is None or not isinstance(value, str) or value in allowed:
             return
         if value or name in node.required:  # an empty text is no choice, which is fine where none need be made
-            self._findings.causes.append(cause.not_supported(written((path, name)), value, allowed))
+            place = path if (node.name, name) in _TOLD_OF_THE_PARENT else (path, name)
+            self._findings.causes.append(cause.not_supported(written(place), value, allowed))
 
     def _has_right_type(self, value: Any, node: SchemaNode) -> bool:
         expected = _PYTHON_TYPES.get(node.type)
@@ -194,6 +222,13 @@ class _Walk:
             self._findings.type_errors.append(message)
         elif node.keywords.get("format") == "byte" and not _is_base64(value):
             self._findings.type_errors.append(f"illegal base64 data in {written(path)}")
+
+
+def _is_omitted(owner: SchemaNode, name: str, node: SchemaNode) -> bool:
+    """Whether an empty value is as good as none: a map or list that may be left out, but no struct."""
+    if name in owner.required or name not in owner.fields or (owner.name, name) in _KEPT_EMPTY:
+        return False
+    return node.type == "array" or (node.type == "object" and node.values is not None)
 
 
 def _has_default(node: SchemaNode, name: str) -> bool:

@@ -38,6 +38,7 @@ _NAME_RULES: dict[Key, NameRule] = {
 
 _KIND_RULES: dict[Key, KindRule] = {
     ("", "configmaps"): object_rules.config_map_causes,
+    ("", "events"): object_rules.event_causes,
     ("", "persistentvolumeclaims"): object_rules.volume_claim_causes,
     ("", "pods"): pod_rules.pod_causes,
     ("", "podtemplates"): workload_rules.pod_template_causes,
@@ -47,7 +48,7 @@ _KIND_RULES: dict[Key, KindRule] = {
     ("apiextensions.k8s.io", "customresourcedefinitions"): object_rules.definition_causes,
     ("apps", "daemonsets"): workload_rules.workload_causes,
     ("apps", "deployments"): workload_rules.deployment_causes,
-    ("apps", "replicasets"): workload_rules.workload_causes,
+    ("apps", "replicasets"): workload_rules.replica_set_causes,
     ("apps", "statefulsets"): workload_rules.stateful_set_causes,
     ("autoscaling", "horizontalpodautoscalers"): workload_rules.autoscaler_causes,
     ("batch", "cronjobs"): workload_rules.cron_job_causes,
@@ -109,11 +110,11 @@ def _annotation_causes(annotations: dict[str, str]) -> Iterator[Cause]:
 
 
 def _owner_causes(owners: list[Object]) -> Iterator[Cause]:
-    for index, owner in enumerate(owners):
+    for owner in owners:
         for name in ("apiVersion", "kind", "name", "uid"):
-            if owner.get(name) == "":
+            if not owner.get(name):
                 detail = "version must not be empty" if name == "apiVersion" else "must not be empty"
-                yield cause.invalid(f"metadata.ownerReferences[{index}].{name}", "", detail)
+                yield cause.invalid(f"metadata.ownerReferences.{name}", "", detail)
     controllers = [owner for owner in owners if owner.get("controller")]
     if len(controllers) > 1:
         names = " and ".join(f"{owner.get('kind')}/{owner.get('name')}" for owner in controllers[:2])

@@ -34,6 +34,8 @@ _MAX_POLICY_PERIOD_SECONDS = 1800
 def deployment_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     """Rules of a Deployment."""
     yield from _workload_causes(obj, old)
+    yield from _replica_count_causes(obj, "updatedReplicas", "readyReplicas", "availableReplicas")
+    yield from status_count_causes(obj, "unavailableReplicas")
     spec = obj.get("spec") or {}
     minimum, deadline = spec.get("minReadySeconds") or 0, spec.get("progressDeadlineSeconds")
     if deadline is not None and deadline <= minimum:
@@ -68,8 +70,27 @@ def amount_causes(amount: Any, path: str) -> Iterator[Cause]:
         yield cause.invalid(path, amount, not_negative())
 
 
+def _replica_count_causes(obj: Object, *names: str) -> Iterator[Cause]:
+    """Counts of a workload's status: none is negative, or more than there are replicas or ready ones."""
+    yield from status_count_causes(obj, "replicas", *names)
+    status = obj.get("status") or {}
+    total, ready = status.get("replicas") or 0, status.get("readyReplicas") or 0
+    for name in names:
+        if (status.get(name) or 0) > total:
+            yield cause.invalid(f"status.{name}", status.get(name) or 0, "cannot be greater than status.replicas")
+    if (status.get("availableReplicas") or 0) > ready:
+        detail = "cannot be greater than readyReplicas"
+        yield cause.invalid("status.availableReplicas", status["availableReplicas"], detail)
+
+
+def replica_set_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
+    """Rules of a ReplicaSet."""
+    yield from _workload_causes(obj, old)
+    yield from _replica_count_causes(obj, "fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+
+
 def workload_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
-    """Rules of a ReplicaSet or DaemonSet."""
+    """Rules of a DaemonSet."""
     yield from _workload_causes(obj, old)
 
 
@@ -107,6 +128,11 @@ def _workload_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     template, selector = spec.get("template") or {}, spec.get("selector")
     if selector is not None:
         yield from _selector_causes(selector, template, obj.get("kind", ""))
+    else:  # no selector selects nothing, not even the template
+        yield cause.invalid("spec.template.metadata.labels", {}, "`selector` does not match template `labels`")
+    if ((template.get("spec") or {}).get("activeDeadlineSeconds")) is not None:
+        text = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        yield cause.forbidden("spec.template.spec.activeDeadlineSeconds", text)
     yield from template_causes(template, "spec.template")
     yield from immutable_causes(obj, old, "selector")
 
@@ -131,6 +157,14 @@ def _count_causes(spec: Object) -> Iterator[Cause]:
     for name in ("replicas", "minReadySeconds", "revisionHistoryLimit"):
         if (spec.get(name) or 0) < 0:
             yield cause.invalid(f"spec.{name}", spec[name], not_negative())
+
+
+def status_count_causes(obj: Object, *names: str) -> Iterator[Cause]:
+    """Numbers in a status that may not be negative."""
+    status = obj.get("status") or {}
+    for name in names:
+        if (status.get(name) or 0) < 0:
+            yield cause.invalid(f"status.{name}", status[name], not_negative())
 
 
 def _match_causes(selector: Object, template: Object) -> Iterator[Cause]:
@@ -192,23 +226,30 @@ def cron_job_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
 
 def autoscaler_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
     """Rules of a HorizontalPodAutoscaler."""
+    yield from status_count_causes(obj, "currentReplicas", "desiredReplicas")
     spec = obj.get("spec") or {}
-    minimum, maximum = spec.get("minReplicas"), spec.get("maxReplicas")
+    minimum, maximum = spec.get("minReplicas"), spec.get("maxReplicas") or 0
     if minimum is not None and minimum < 1:
         yield cause.invalid("spec.minReplicas", minimum, "must be greater than or equal to 1")
-    if maximum is not None and maximum < 1:
+    if maximum < 1:
         yield cause.invalid("spec.maxReplicas", maximum, "must be greater than 0")
-    if minimum is not None and maximum is not None and maximum < minimum:
+    if minimum is not None and maximum < minimum:
         yield cause.invalid("spec.maxReplicas", maximum, "must be greater than or equal to `minReplicas`")
-    for name in ("kind", "name"):
-        if (spec.get("scaleTargetRef") or {}).get(name) == "":
-            yield cause.required(f"spec.scaleTargetRef.{name}")
+    yield from _scale_target_causes(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
     for index, metric in enumerate(parts(spec, "metrics")):
         yield from _metric_causes(metric, f"spec.metrics[{index}]")
     for name in ("scaleUp", "scaleDown"):
         rules = (spec.get("behavior") or {}).get(name)
         if rules is not None:
             yield from _scaling_rule_causes(rules, f"spec.behavior.{name}")
+
+
+def _scale_target_causes(target: Object, path: str) -> Iterator[Cause]:
+    for name in ("kind", "name"):
+        if target.get(name) == "":
+            yield cause.required(f"{path}.{name}")
+    if "/" not in (target.get("apiVersion") or "") and target.get("kind") != "ReplicationController":
+        yield cause.invalid(f"{path}.apiVersion", target.get("apiVersion") or "", "apiVersion must specify API group")
 
 
 def _metric_causes(metric: Object, path: str) -> Iterator[Cause]:
@@ -244,8 +285,12 @@ def _scaling_rule_causes(rules: Object, path: str) -> Iterator[Cause]:
             yield cause.invalid(f"{field}.periodSeconds", period, detail)
 
 
+_BUDGET_COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
+
+
 def budget_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
     """Rules of a PodDisruptionBudget."""
+    yield from status_count_causes(obj, *_BUDGET_COUNTS)
     spec = obj.get("spec") or {}
     minimum, maximum = spec.get("minAvailable"), spec.get("maxUnavailable")
     if minimum is not None and maximum is not None:

@@ -203,5 +203,6 @@ async def _end(program: processes.Program) -> None:
     """End it, kindly at first."""
     program.send(signal.SIGTERM)
     with suppress(TimeoutError):
-        await asyncio.wait_for(program.wait(), STOP_SECONDS)
+        async with asyncio.timeout(STOP_SECONDS):
+            await program.wait()
     program.forget()

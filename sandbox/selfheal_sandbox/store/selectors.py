@@ -52,7 +52,6 @@ SELECTABLE_FIELDS: dict[str, tuple[str, ...]] = {
     "Secret": ("type",),
     "Namespace": ("status.phase",),
     "Node": ("spec.unschedulable",),
-    "ReplicaSet": ("status.replicas",),
     "ReplicationController": ("status.replicas",),
     "Job": ("status.successful",),
 }

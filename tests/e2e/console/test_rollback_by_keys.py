@@ -158,9 +158,7 @@ def test_read_only_shows_everything_and_changes_nothing(
     with Terminal([CONSOLE, "-n", crashing, "--read-only"], environ, 80, 24) as console:
         see(console, "READ-ONLY", "crash loop")
         press(console, "R", "Roll back web", "[ Cancel ]")
-        console.send("tweb" + ENTER)
-        console.watch(1.0)
-        assert "read-only" in " ".join(console.text().split())
+        press(console, "tweb" + ENTER, "read-only")
         console.send("q")
     assert len(writes(request_log, AGENT)) == before
     assert [number for number, _ in revisions(sandbox, crashing)] == [1, 2]

@@ -106,7 +106,11 @@ def test_every_package_of_a_lock_has_a_hash_and_no_index_is_named(target: str) -
 
 def test_only_the_base_image_comes_from_elsewhere() -> None:
     for name, stage in STAGES.items():
-        assert stage.base in {"${BASE_IMAGE}", "helm-${TARGETARCH:-amd64}", *STAGES}, name
+        named = {"${BASE_IMAGE}", "${BUILD_IMAGE}", "${BASTION_IMAGE}", "helm-${TARGETARCH:-amd64}"}
+        assert stage.base in {*named, *STAGES}, name
+    text = (REPOSITORY / "Containerfile").read_text()
+    assert "\nARG BUILD_IMAGE=${BASE_IMAGE}\n" in text
+    assert "\nARG BASTION_IMAGE=bastion-system\n" in text
 
 
 def test_every_copied_path_exists_and_is_let_into_the_build_context() -> None:

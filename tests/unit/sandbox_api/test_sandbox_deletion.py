@@ -17,8 +17,8 @@ from selfheal_sandbox.store.objects import Object
 from tests.unit.sandbox_api.fakes import NOON
 
 
-def decided(obj: Object, *, has_dependents: bool = False, **options: Any) -> Removal | Termination:
-    return decide(obj, DeleteOptions(**options), has_dependents=has_dependents, now=NOON)
+def decided(obj: Object, **options: Any) -> Removal | Termination:
+    return decide(obj, DeleteOptions(**options), now=NOON)
 
 
 def metadata_after(outcome: Removal | Termination) -> Object:
@@ -57,13 +57,19 @@ def test_a_running_pod_gets_its_own_grace_period() -> None:
     ],
 )
 def test_a_pod_that_no_kubelet_has_to_stop_goes_at_once(pod: Object) -> None:
-    assert decided(pod) == Removal()
+    assert is_finished_after(decided(pod))
 
 
 def test_a_grace_of_zero_removes_a_pod_unless_finalizers_hold_it() -> None:
-    assert decided(running(), grace_period_seconds=0) == Removal()
-    held = metadata_after(decided(running(finalizers=["x/y"]), grace_period_seconds=0))
-    assert held["deletionGracePeriodSeconds"] == 0
+    assert is_finished_after(decided(running(), grace_period_seconds=0))
+    held = decided(running(finalizers=["x/y"]), grace_period_seconds=0)
+    assert metadata_after(held)["deletionGracePeriodSeconds"] == 0
+    assert not is_finished_after(held)
+
+
+def is_finished_after(outcome: Removal | Termination) -> bool:
+    assert isinstance(outcome, Termination)
+    return is_finished(outcome.obj)
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(5, 5), (60, 20)])
@@ -83,12 +89,11 @@ def test_asking_twice_changes_nothing() -> None:
     assert second.obj is first.obj
 
 
-def test_foreground_adds_a_finalizer_when_something_depends_on_the_object() -> None:
-    obj = {"kind": "ConfigMap", "metadata": {}}
+@pytest.mark.parametrize(("propagation", "finalizer"), [("Foreground", "foregroundDeletion"), ("Orphan", "orphan")])
+def test_the_garbage_collector_gets_a_finalizer_of_its_own(propagation: str, finalizer: str) -> None:
+    obj = {"kind": "ConfigMap", "metadata": {"finalizers": ["orphan", "x/y"]}}
 
-    assert decided(obj, propagation="Foreground") == Removal()
-    waiting = metadata_after(decided(obj, propagation="Foreground", has_dependents=True))
-    assert waiting["finalizers"] == ["foregroundDeletion"]
+    assert metadata_after(decided(obj, propagation=propagation))["finalizers"] == ["x/y", finalizer]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,6 @@ def test_options_come_from_the_body_and_the_query() -> None:
     [
         {"gracePeriodSeconds": "soon"},
         {"gracePeriodSeconds": True},
-        {"propagationPolicy": "Sideways"},
         {"propagationPolicy": "Orphan", "orphanDependents": True},
         {"preconditions": []},
         {"preconditions": {"uid": 3}},
@@ -133,3 +137,10 @@ def test_malformed_options_are_refused(body: Object) -> None:
         delete_options(body, {})
 
     assert caught.value.code == 400
+
+
+def test_an_unknown_propagation_policy_is_invalid() -> None:
+    with pytest.raises(ApiError) as caught:
+        delete_options({"propagationPolicy": "Sideways"}, {})
+
+    assert (caught.value.code, caught.value.details["kind"]) == (422, "DeleteOptions")

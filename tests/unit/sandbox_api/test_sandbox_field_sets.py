@@ -92,11 +92,11 @@ def test_changes_are_what_was_added_changed_or_removed() -> None:
     ]
 
 
-def test_a_map_that_becomes_empty_changes_from_many_fields_to_one() -> None:
+def test_a_map_that_becomes_empty_stays_with_its_owner() -> None:
     old, new = pod("p", {"app": "web"}), pod("p", {})
     changed, removed = field_sets.changes(old, new, node(PODS))
 
-    assert texts(changed) == [".metadata.labels"]
+    assert texts(changed) == []
     assert texts(removed) == [".metadata.labels.app"]
 
 

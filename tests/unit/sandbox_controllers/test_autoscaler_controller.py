@@ -106,9 +106,9 @@ async def test_missing_target_is_named(cluster: Cluster) -> None:
 
 
 async def test_kind_without_scale_is_named(cluster: Cluster) -> None:
-    autoscale(cluster, scaleTargetRef={"apiVersion": "v1", "kind": "ConfigMap", "name": "web"})
+    autoscale(cluster, scaleTargetRef={"apiVersion": "example.org/v1", "kind": "ConfigMap", "name": "web"})
     await cluster.eventually(lambda: cluster.events("FailedGetScale"))
-    assert cluster.events("FailedGetScale") == ['no matches for kind "ConfigMap" in group ""']
+    assert cluster.events("FailedGetScale") == ['no matches for kind "ConfigMap" in group "example.org"']
 
 
 async def test_on_target_load_says_ready_and_stays(cluster: Cluster) -> None:

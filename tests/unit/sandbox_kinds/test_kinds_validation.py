@@ -79,7 +79,7 @@ def test_bad_name_is_explained(find: Find) -> None:
         ({"finalizers": ["no slash but space"]}, "metadata.finalizers"),
         (
             {"ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": ""}]},
-            "metadata.ownerReferences[0].uid",
+            "metadata.ownerReferences.uid",
         ),
         (
             {
@@ -395,7 +395,8 @@ def test_secret_type_asks_for_keys_and_stays(find: Find) -> None:
     ],
 )
 def test_autoscaler_rules(find: Find, change: Object, field: str, message: str) -> None:
-    spec = {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 5, **change}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 5, **change}
     (found,) = check(find("horizontalpodautoscalers.v2.autoscaling"), {"metadata": {"name": "h"}, "spec": spec})
     assert found.field == field
     assert message in found.message

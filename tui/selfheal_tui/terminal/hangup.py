@@ -1,12 +1,11 @@
 """Ends by signal: a closed terminal or a stop by the system ends everything in order, and within a bounded time."""
 
 import asyncio
-import contextlib
-import os
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
+
+from selfheal_cli.ending import Watchdog
 
 SIGNALS = (signal.SIGHUP, signal.SIGTERM)
 LIMIT_SECONDS = 4.0
@@ -38,7 +37,7 @@ class Hangup:
 
     def __init__(self, leave: Callable[[int], None]) -> None:
         self._leave = leave
-        self._watchdog: threading.Timer | None = None
+        self._watchdog = Watchdog()
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hear them from here on. Only a main thread can; elsewhere nothing is done."""
@@ -48,30 +47,9 @@ class Hangup:
 
     def stand_down(self) -> None:
         """Everything ended in order; no force is needed."""
-        if self._watchdog is not None:
-            self._watchdog.cancel()
+        self._watchdog.stand_down()
 
     def _heard(self, number: int) -> None:
         exit_code = SIGNAL_BASE + number
-        if self._watchdog is None:
-            self._watchdog = threading.Timer(LIMIT_SECONDS, _end_now, (exit_code,))
-            self._watchdog.daemon = True
-            self._watchdog.start()
+        self._watchdog.begin(LIMIT_SECONDS, exit_code)
         self._leave(exit_code)
-
-
-def _end_now(exit_code: int) -> None:
-    """End without any more ado, children first: those that lead a process group with all of it."""
-    for child in _children():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            (os.killpg if os.getpgid(child) == child else os.kill)(child, signal.SIGKILL)
-    os._exit(exit_code)
-
-
-def _children() -> list[int]:
-    """Process ids of our children, as the kernel lists them by thread."""
-    found: list[int] = []
-    for listing in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += map(int, listing.read_text().split())
-    return found

@@ -1,0 +1,79 @@
+"""Differences that stay: each is one field or verb, has its reason, and is a line of the sandbox's limits."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tests.fuzz.comparing import Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """One difference that is no defect.
+
+    Attributes:
+        name: as reports show it, and as ``docs/reference/sandbox-limits.md`` has it.
+        reason: why it stays.
+        verbs: regular expression; of the whole verb.
+        kinds: of the whole kind.
+        field: of the whole field, see `Difference.field`.
+        real: what Kubernetes has there; found anywhere in it.
+        sandbox: what the sandbox has there; found anywhere in it.
+    """
+
+    name: str
+    reason: str
+    verbs: str = ".*"
+    kinds: str = ".*"
+    field: str = ".*"
+    real: str = ""
+    sandbox: str = ""
+
+    def covers(self, difference: Difference) -> bool:
+        """Return whether a difference is this one."""
+        return bool(
+            re.fullmatch(self.verbs, difference.call.verb)
+            and re.fullmatch(self.kinds, difference.call.kind)
+            and re.fullmatch(self.field, difference.field)
+            and re.search(self.real, difference.real)
+            and re.search(self.sandbox, difference.sandbox)
+        )
+
+
+LIMIT = 25
+"""More entries would hide what the comparison is for."""
+
+ALLOWED: tuple[Allowed, ...] = (
+    Allowed(
+        "apiVersion and kind of the items of a list",
+        "clients that know the list's kind ignore them, and those that do not are helped",
+        field=r"items\[\]\.(apiVersion|kind)",
+        real="nothing",
+    ),
+    Allowed(
+        "warnings about the content of a TLS Secret",
+        "the sandbox reads no certificates",
+        kinds="Secret",
+        field="warnings",
+        real="PEM data",
+    ),
+)
+
+
+def excuse(difference: Difference) -> Allowed | None:
+    """Return the entry that covers a difference, or None for a defect."""
+    return next((entry for entry in ALLOWED if entry.covers(difference)), None)
+
+
+def judged(found: Iterable[Difference]) -> tuple[list[Difference], Counter[str]]:
+    """Return the defects among the differences of one sequence, and how often each entry excused one."""
+    defects: list[Difference] = []
+    excused: Counter[str] = Counter()
+    for difference in found:
+        entry = excuse(difference)
+        if entry is None:
+            defects.append(difference)
+        else:
+            excused[entry.name] += 1
+    return defects, excused

@@ -1,0 +1,43 @@
+"""The sandbox's API answers as the real one does."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fuzz.planted import BUGS
+from tests.fuzz.session import fuzz, joined, made_smaller, real_server
+from tests.lab.api_server import ApiServer
+
+SEQUENCES = 200
+SEED = 1
+PLANTED_SEQUENCES = 300
+FIVE_MINUTES = 300.0
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(FIVE_MINUTES)]
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    with real_server(tmp_path_factory.mktemp("real"), print) as server:
+        yield server
+
+
+async def test_sequences_get_the_same_answers(real: ApiServer) -> None:
+    async with joined(real) as arena:
+        outcome = await fuzz(arena, SEQUENCES, SEED, print)
+        shown = [(await made_smaller(arena, finding)).shown() for finding in outcome.distinct()[:3]]
+
+    print(outcome.excuses())
+    assert not outcome.findings, "\n\n".join(shown)
+    assert outcome.sequences == SEQUENCES
+
+
+@pytest.mark.parametrize("bug", BUGS)
+async def test_a_planted_bug_is_found_and_told_by_a_short_sequence(real: ApiServer, bug: str) -> None:
+    async with joined(real, bug) as arena:
+        outcome = await fuzz(arena, PLANTED_SEQUENCES, SEED, print, stop_at=1)
+        assert outcome.findings, f"{outcome.sequences} sequences found nothing"
+        smallest = await made_smaller(arena, outcome.distinct()[0])
+
+    print(smallest.shown())
+    assert smallest.differences[0].index < 8, smallest.shown()

@@ -1,0 +1,104 @@
+"""The lab from the command line: ``python -m tests.lab up | down | status | kubeconfig | programs | images``.
+
+Exit code 0 when all is well, 1 when not, 2 for wrong usage, 130 after ctrl+c.
+"""
+
+import argparse
+import os
+import sys
+
+from selfheal_core.errors import BadUsage
+from tests.lab.errors import LabError
+from tests.lab.lab import down, prepare, run_in_foreground, status, up
+from tests.lab.packages import require_machine
+from tests.lab.state import DEFAULT_NAME, Lab, LabFolder, command
+
+VERBS = {
+    "up": "bring the lab up, or mend it",
+    "down": "take it down, and remove what a killed one left",
+    "status": "say how it is; exit code 0 if all is well",
+    "kubeconfig": "print the path of the administrator's kubeconfig",
+    "programs": "only get what it is brought up from: packages and programs",
+    "images": "build the project's images and load them into the lab",
+    "run": "be the process that runs the lab (up starts it in the background)",
+}
+
+
+def main() -> None:
+    """Do what the command line says."""
+    arguments = _parser().parse_args()
+    try:
+        sys.exit(_do(arguments.verb, LabFolder.of(arguments.name)))
+    except (LabError, BadUsage) as error:
+        sys.stderr.write(f"lab: {error}\n")
+        sys.exit(1)
+    except BrokenPipeError:  # whoever read what is said has gone; nor can the rest be said to them
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        sys.stderr.write(f"lab: {error.filename or 'this machine'}: {error.strerror}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("lab: stopped\n")
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    verbs = "\n".join(f"  {verb:<11} {what}" for verb, what in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab",
+        description=f"A real Kubernetes on this machine, for tests (Linux, root).\n\n{verbs}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("verb", choices=VERBS, metavar="VERB")
+    parser.add_argument("--name", default=DEFAULT_NAME, help="of the lab (default: lab)")
+    return parser
+
+
+def _do(verb: str, folder: LabFolder) -> int:
+    if verb == "up":
+        up(folder, say)
+    elif verb == "down":
+        down(folder, say)
+    elif verb == "run":
+        run_in_foreground(folder, say)
+    elif verb == "programs":
+        for name, path in prepare(say).programs.items():
+            say(f"{name}={path}")
+    elif verb == "images":
+        _load_images(folder)
+    elif verb == "kubeconfig":
+        say(str(_running(folder).kubeconfig))
+    else:
+        is_well, words = status(folder)
+        say(words)
+        return 0 if is_well else 1
+    return 0
+
+
+def _load_images(folder: LabFolder) -> None:
+    """Build the images; that takes minutes the first time, so only those who want them load the module."""
+    from tests.lab.images import build_images
+
+    require_machine()
+    lab = _running(folder)
+    for name, archive in build_images(say).items():
+        lab.load_image(archive)
+        say(f"loaded {name} into {' and '.join(lab.nodes)}")
+
+
+def _running(folder: LabFolder) -> Lab:
+    state = folder.state()
+    if state is None or not state.ready:
+        raise LabError(f"lab {folder.name!r} is not up; bring it up: {command('up', folder.name)}")
+    return Lab.of(folder, state)
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

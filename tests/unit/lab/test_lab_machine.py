@@ -1,0 +1,68 @@
+"""What the lab needs of the machine, and the command line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lab.errors import LabError
+from tests.lab.lab import require_space
+from tests.lab.packages import install_missing, missing, require_machine
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_another_system_than_linux_is_refused() -> None:
+    with pytest.raises(LabError, match="runs on Linux only, and this is darwin"):
+        require_machine("darwin", 0)
+
+
+def test_somebody_else_than_root_is_told_how_to_become_root() -> None:
+    with pytest.raises(LabError, match=r"needs root.*sudo make lab-up"):
+        require_machine("linux", 1000)
+
+
+def test_a_disk_that_is_too_full_is_told_how_much_is_needed_and_what_to_set() -> None:
+    with pytest.raises(LabError, match=r"needs 2048 MB in /lab, and 60 MB are free; .*XDG_STATE_HOME"):
+        require_space(Path("/lab"), 60 << 20)
+    require_space(Path("/lab"), 4 << 30)
+
+
+def test_root_on_linux_is_let_in() -> None:
+    require_machine("linux", 0)
+
+
+def test_a_package_is_missing_when_one_of_its_programs_is() -> None:
+    assert missing({"shell": ("sh",), "none": ("sh", "no-such-program-at-all")}) == ["none"]
+
+
+def test_without_apt_the_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(LabError, match="missing on this machine: runc; install them"):
+        install_missing(print, {"runc": ("runc",)})
+
+
+def test_nothing_is_installed_when_nothing_is_missing() -> None:
+    said: list[str] = []
+    install_missing(said.append, {"shell": ("sh",)})
+
+    assert said == []
+
+
+@pytest.mark.parametrize("verb", ["status", "kubeconfig"])
+def test_a_lab_that_is_not_up_is_an_exit_code_and_a_sentence(verb: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.lab", verb, "--name", "nobodys"],
+        cwd=ROOT,
+        env={"XDG_STATE_HOME": str(tmp_path), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "lab 'nobodys' is not up" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
