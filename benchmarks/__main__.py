@@ -1,7 +1,8 @@
 """`python -m benchmarks`: run every benchmark, one process each, and print one table.
 
 A benchmark is a module of this folder with ``results() -> list[Result]``; its figures also go to
-``benchmarks/results/NAME.json``. ``python -m benchmarks NAME`` runs one.
+``benchmarks/results/NAME.json``. ``python -m benchmarks NAME`` runs one. ``benchmarks.lab`` is not among them: it needs
+root and a cluster, and `make bench-lab` runs it.
 """
 
 import json

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Self
 
 from tests.contract.api import STRATEGIC_PATCH, Api
-from tests.lab.kwok import TAKE_TURNS, administrator
+from tests.lab.kwok import TAKE_TURNS, administrator, pod_paths
 
-METADATA_ALONE = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 BEHIND_SECONDS = 0.5
 """So much lateness is made up for; more is given up, or the rate would be followed by bursts."""
 
@@ -66,12 +65,6 @@ class Changes:
             self.answered += 1
 
 
-async def paths(api: Api, namespace: str) -> list[str]:
-    """The path of every pod of a namespace."""
-    listed = (await api.get(f"/api/v1/namespaces/{namespace}/pods", accept=METADATA_ALONE)).expect(200)
-    return [f"/api/v1/namespaces/{namespace}/pods/{item['metadata']['name']}" for item in listed["items"]]
-
-
 @asynccontextmanager
 async def lines() -> AsyncIterator[asyncio.StreamReader]:
     """Standard input."""
@@ -98,7 +91,7 @@ async def obey(changes: Changes) -> None:
 async def serve(kubeconfig: Path, namespace: str) -> None:
     """Change pods as told, until standard input ends."""
     async with administrator(kubeconfig) as api:
-        changes = Changes(api, await paths(api, namespace))
+        changes = Changes(api, await pod_paths(api, namespace))
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(changes.work()) for _ in range(TAKE_TURNS)]
             await obey(changes)

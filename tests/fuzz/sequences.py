@@ -41,8 +41,14 @@ def bodies(draw: st.DrawFn, kind: Kind, name: str, *, flawed: bool | None = None
         owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": calls.uid_of("ConfigMap", "a")}
         body["metadata"]["ownerReferences"] = [owner]
     if flawed or (flawed is None and draw(st.integers(0, 2)) == 2):
-        body = edited(body, draw(st.sampled_from(kind.edits + kind.edits + EVERY_EDIT)))
+        body = edited(body, draw(st.sampled_from(kind.edits + kind.edits + edits_of_every(kind))))
     return body
+
+
+def edits_of_every(kind: Kind) -> tuple[Edit, ...]:
+    """Return the edits that any kind can have: a null ``spec`` where there is one."""
+    has_spec = any("spec" in content for content in kind.contents)
+    return tuple(edit for edit in EVERY_EDIT if has_spec or edit != (("spec",), None))
 
 
 def edited(body: Body, edit: Edit) -> Body:

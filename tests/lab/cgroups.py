@@ -17,12 +17,12 @@ REMOVAL_SECONDS = 10.0
 POLL_SECONDS = 0.1
 
 
-def group_name(lab: str) -> str:
-    """Return the name of the group of a lab."""
-    return f"selfheal-lab-{lab}"
+def group_name(mark: str) -> str:
+    """Return the name of the group of a lab with this mark."""
+    return f"selfheal-lab-{mark}"
 
 
-def make(lab: str, nodes: Sequence[str], root: Path = ROOT) -> None:
+def make(mark: str, nodes: Sequence[str], root: Path = ROOT) -> None:
     """Make the groups of a lab's nodes.
 
     Raises:
@@ -30,7 +30,7 @@ def make(lab: str, nodes: Sequence[str], root: Path = ROOT) -> None:
     """
     try:
         for tree in trees(root):
-            whole = tree / group_name(lab)
+            whole = tree / group_name(mark)
             for group in (whole, *(whole / node for node in nodes)):
                 group.mkdir(exist_ok=True)
                 _make_usable(group)
@@ -45,23 +45,23 @@ def trees(root: Path = ROOT) -> list[Path]:
     return [path for path in sorted(root.glob("*/")) if not path.is_symlink() and path.name != "unified"]
 
 
-def left(lab: str, root: Path = ROOT) -> list[Path]:
+def left(mark: str, root: Path = ROOT) -> list[Path]:
     """Return the groups of a lab that are there; beside version 1, runc makes them in the unified tree too."""
-    found = (path for pattern in ("", "*/") for path in root.glob(f"{pattern}{group_name(lab)}/"))
+    found = (path for pattern in ("", "*/") for path in root.glob(f"{pattern}{group_name(mark)}/"))
     return sorted(path for path in found if not path.parent.is_symlink())
 
 
-def remove(lab: str, root: Path = ROOT, seconds: float = REMOVAL_SECONDS) -> None:
+def remove(mark: str, root: Path = ROOT, seconds: float = REMOVAL_SECONDS) -> None:
     """Remove the groups of a lab, which must be empty, or get so in some seconds.
 
     Raises:
         LabError: processes are still in them.
     """
     deadline = time.monotonic() + seconds
-    while groups := left(lab, root):
+    while groups := left(mark, root):
         for group in groups:
             _remove_tree(group)
-        if not left(lab, root):
+        if not left(mark, root):
             return
         if time.monotonic() > deadline:
             raise LabError(f"control group {groups[0]} cannot be removed; processes in it: {_processes(groups)}")

@@ -23,6 +23,7 @@ from tests.lab.programs import GO_SECONDS, MODULES
 MODULE = "sigs.k8s.io/kwok"
 STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
 """What becomes of nodes and pods, and when, in kwok's words; folders below ``kustomize/stage`` of its module."""
+METADATA_ALONE = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 FAKE = "kwok.x-k8s.io/node"
 """Annotation, label and taint of the nodes that kwok plays; real pods do not tolerate it."""
 CONFIGURATION = """\
@@ -200,13 +201,13 @@ async def administrator(kubeconfig: Path) -> AsyncIterator[Api]:
         yield Api(cluster.url, session)
 
 
-async def take_turns(calls: list[Callable[[], Awaitable[Answer]]]) -> None:
-    """Send requests that make objects, some at a time; what is there already is well."""
+async def take_turns(calls: list[Callable[[], Awaitable[Answer]]], *codes: int) -> None:
+    """Send requests, some at a time; each has to be answered with one of the codes."""
     left = iter(calls)
 
     async def work() -> None:
         for call in left:
-            (await call()).expect(201, 409)
+            (await call()).expect(*codes)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(TAKE_TURNS):
@@ -218,10 +219,10 @@ async def gather_crowd(api: Api, crowd: Crowd) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": crowd.namespace}}
     (await api.post("/api/v1/namespaces", namespace)).expect(201, 409)
     nodes = [fake_node(f"crowd-node-{number}", crowd.pods_per_node) for number in range(crowd.nodes)]
-    await take_turns([lambda body=node: api.post("/api/v1/nodes", body) for node in nodes])  # type: ignore[misc]
+    await take_turns([lambda body=node: api.post("/api/v1/nodes", body) for node in nodes], 201, 409)  # type: ignore[misc]
     path = f"/apis/apps/v1/namespaces/{crowd.namespace}/deployments"
     bodies = [application(f"app-{number:02}", crowd.replicas) for number in range(crowd.applications)]
-    await take_turns([lambda body=body: api.post(path, body) for body in bodies])  # type: ignore[misc]
+    await take_turns([lambda body=body: api.post(path, body) for body in bodies], 201, 409)  # type: ignore[misc]
 
 
 async def count_ready(api: Api, crowd: Crowd) -> int:
@@ -251,11 +252,21 @@ async def wait_for_crowd(
     return time.monotonic() - began
 
 
+async def pod_paths(api: Api, namespace: str) -> list[str]:
+    """The path of every pod of a namespace."""
+    listed = (await api.get(f"/api/v1/namespaces/{namespace}/pods", accept=METADATA_ALONE)).expect(200)
+    return [f"/api/v1/namespaces/{namespace}/pods/{item['metadata']['name']}" for item in listed["items"]]
+
+
 async def disperse_crowd(api: Api, crowd: Crowd) -> None:
-    """Delete everything of the crowd; the pods at once, as no kubelet ends anything of them."""
+    """Delete everything of the crowd; each pod at once, as no kubelet ends anything of it.
+
+    One by one: of a collection of ten thousand the API server does not get rid within the minute that a request has.
+    """
     applications = f"/apis/apps/v1/namespaces/{crowd.namespace}"
     for kind in ("deployments", "replicasets"):
         await api.delete(f"{applications}/{kind}", propagationPolicy="Background")
-    await api.delete(f"/api/v1/namespaces/{crowd.namespace}/pods", gracePeriodSeconds="0")
+    pods = await pod_paths(api, crowd.namespace)
+    await take_turns([lambda path=path: api.delete(path, gracePeriodSeconds="0") for path in pods], 200, 404)  # type: ignore[misc]
     await api.delete(f"/api/v1/namespaces/{crowd.namespace}")
     await api.delete("/api/v1/nodes", labelSelector=f"{FAKE}=fake")

@@ -19,9 +19,9 @@ POLL_SECONDS = 0.05
 
 def found(folder: LabFolder) -> list[str]:
     """Return what is left of a lab that does not run, in words."""
-    groups = [str(group) for group in cgroups.left(folder.name)]
+    groups = [str(group) for group in cgroups.left(folder.mark)]
     return [
-        *([f"interface {HOST_INTERFACE}"] if interface_owner() == folder.name else []),
+        *([f"interface {HOST_INTERFACE}"] if interface_owner() == folder.mark else []),
         *([f"control groups {groups[0]} (and {len(groups) - 1} more)"] if groups else []),
         *([f"files in {folder.path}"] if folder.state_file.exists() or folder.pki.exists() else []),
     ]
@@ -33,8 +33,8 @@ def remove(folder: LabFolder) -> None:
     Raises:
         LabError: something cannot be removed.
     """
-    remove_interface(folder.name)
-    cgroups.remove(folder.name)
+    remove_interface(folder.mark)
+    cgroups.remove(folder.mark)
     for path in folder.path.glob("*"):
         if path not in (folder.lock, folder.logs):
             remove_path(path)
@@ -55,14 +55,14 @@ def remove_path(path: Path) -> None:
         raise LabError(f"cannot remove {path}: {error.strerror}; remove it by hand: rm -r {path}") from None
 
 
-def remove_interface(lab: str) -> None:
+def remove_interface(mark: str) -> None:
     """Wait until the host's interface to a lab is gone; remove it if it stays. Another lab's is left alone.
 
     Raises:
         LabError: it cannot be removed.
     """
     deadline = time.monotonic() + INTERFACE_SECONDS
-    while interface_owner() == lab:
+    while interface_owner() == mark:
         if time.monotonic() > deadline:
             run(["ip", "link", "delete", HOST_INTERFACE])
             return
@@ -70,5 +70,5 @@ def remove_interface(lab: str) -> None:
 
 
 def interface_owner() -> str:
-    """Return the name of the lab whose interface this machine has, "" if it has none."""
+    """Return the mark of the lab whose interface this machine has, "" if it has none."""
     return owner(json.loads(run(["ip", "-json", "link"]) or "[]"))

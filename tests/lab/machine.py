@@ -31,7 +31,7 @@ class Machine:
             routes=frozenset(output("ip route").splitlines()),
             rules=frozenset(line for command in rules for line in output(command).splitlines() if line[:1] != "#"),
             mounts=frozenset(mount for mount in mounts if "/.buildah-" not in mount),
-            groups=frozenset(path for path in groups if "/selfheal-lab-" not in path or f"/{group_name(lab)}" in path),
+            groups=frozenset(path for path in groups if "/selfheal-lab-" not in path or f"/{group_name(lab)}-" in path),
         )
 
     def added_to(self, before: "Machine") -> dict[str, set[str]]:

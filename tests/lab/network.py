@@ -40,17 +40,17 @@ NODES = (
 )
 
 
-def host_lines(outer: int, lab: str) -> list[str]:
+def host_lines(outer: int, mark: str) -> list[str]:
     """Return what the host does; its routes vanish with the interface.
 
     Args:
         outer: process in the control plane's network namespace.
-        lab: its name is written on the interface, for whoever finds it in the way.
+        mark: of the lab; it is written on the interface, for whoever finds it in the way.
     """
     return [
         f"link add {HOST_INTERFACE} type veth peer name {UPLINK} netns {outer}",
         f"addr add {HOST_ADDRESS}/24 dev {HOST_INTERFACE}",
-        f"link set {HOST_INTERFACE} alias {lab}",
+        f"link set {HOST_INTERFACE} alias {mark}",
         f"link set {HOST_INTERFACE} up",
         *(f"route add {network} via {API_ADDRESS}" for network in (NODE_NETWORK, POD_NETWORK, SERVICE_NETWORK)),
     ]
@@ -117,7 +117,7 @@ def in_the_way(links: Iterable[Mapping[str, Any]], routes: Iterable[Mapping[str,
     """
     for interface in links:
         if interface["ifname"] == HOST_INTERFACE:
-            name = owner([interface])
+            name = owner([interface]).rpartition("-")[0]
             return (
                 f"a lab called {name!r} has the addresses and only one lab can run at a time;"
                 f" end it with: python -m tests.lab down --name {name}"
@@ -133,7 +133,7 @@ def in_the_way(links: Iterable[Mapping[str, Any]], routes: Iterable[Mapping[str,
 
 
 def owner(links: Iterable[Mapping[str, Any]]) -> str:
-    """Return the name of the lab whose interface the host has, "" if it has none.
+    """Return the mark of the lab whose interface the host has, "" if it has none.
 
     Args:
         links: what ``ip -json link`` says.

@@ -71,7 +71,7 @@ class Runner:
             audit_policy=folder.path / "audit-policy.yaml",
             audit_log=folder.audit_log,
         )
-        group = cgroups.group_name(folder.name)
+        group = cgroups.group_name(folder.mark)
         self._nodes = [
             Node(at, programs, folder.path / "nodes" / at.name, folder.pki, f"/{group}/{at.name}") for at in NODES
         ]
@@ -154,13 +154,13 @@ class Runner:
         self._folder.programs.mkdir(exist_ok=True)
         for name, program in (("kubectl", "kubectl"), ("helm", "helm-4"), ("helm3", "helm-3")):
             (self._folder.programs / name).symlink_to(self._programs[program])
-        cgroups.make(self._folder.name, [at.name for at in NODES])
+        cgroups.make(self._folder.mark, [at.name for at in NODES])
 
     def _make_outer(self) -> None:
         pause = self._programs["pause"]
         starter = self._components.start(Component(OUTER, None, new_command(pause)))
         self._outer = self._inits[OUTER] = await_init(starter, pause)
-        run(["ip", "-batch", "-"], network.host_lines(self._outer.init, self._folder.name))
+        run(["ip", "-batch", "-"], network.host_lines(self._outer.init, self._folder.mark))
         self._outer.configure_network(network.outer_lines(NODES))
         self._outer.run(["sysctl", "--quiet", "--write", *network.settings()])
 

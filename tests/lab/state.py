@@ -1,6 +1,7 @@
 """What is known of a lab: its folder, what the process that runs it tells in there, and the lab as its users see it."""
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -63,6 +64,11 @@ class LabFolder:
         path = state_folder(os.environ).resolve() / "lab" / name
         require_visible(path, "XDG_STATE_HOME")
         return cls(name, path)
+
+    @property
+    def mark(self) -> str:
+        """What is written on things outside of the folder; a lab of this name in another folder has another one."""
+        return f"{self.name}-{hashlib.sha256(str(self.path).encode()).hexdigest()[:8]}"
 
     @property
     def state_file(self) -> Path:

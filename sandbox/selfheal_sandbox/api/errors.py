@@ -85,9 +85,11 @@ def no_such_path() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource")
 
 
-def already_exists(resource: Resource, name: str) -> ApiError:
-    """409: the name is taken."""
+def already_exists(resource: Resource, name: str, *, terminating: bool = False) -> ApiError:
+    """409: the name is taken, perhaps by an object that is about to go."""
     message = f'{resource.group_resource} "{name}" already exists'
+    if terminating:
+        message = f"object is being deleted: {message}"
     return ApiError(409, "AlreadyExists", message, details_of(resource, name))
 
 

@@ -69,7 +69,6 @@ def disrupted(status: Object, now: datetime) -> Object:
     condition: Object = {
         "type": "DisruptionTarget",
         "status": "True",
-        "lastProbeTime": None,
         "lastTransitionTime": now_rfc3339(now),
         "reason": "EvictionByEvictionAPI",
         "message": "Eviction API: evicting",
@@ -132,7 +131,19 @@ def charge(objects: Objects, budget: Object, pod: Object, options: DeleteOptions
 def charged(status: Object, pod_name: str, now: datetime) -> Object:
     """Return the status of a budget after one disruption."""
     disrupted = {**(status.get("disruptedPods") or {}), pod_name: now_rfc3339(now)}
-    return {**status, "disruptionsAllowed": status["disruptionsAllowed"] - 1, "disruptedPods": disrupted}
+    left = {**status, "disruptionsAllowed": status["disruptionsAllowed"] - 1, "disruptedPods": disrupted}
+    if left["disruptionsAllowed"]:
+        return left
+    condition = {
+        "type": "DisruptionAllowed",
+        "status": "False",
+        "observedGeneration": status.get("observedGeneration", 0),
+        "lastTransitionTime": now_rfc3339(now),
+        "reason": "InsufficientPods",
+        "message": "",
+    }
+    others = [each for each in status.get("conditions") or () if each.get("type") != condition["type"]]
+    return {**left, "conditions": [*others, condition]}
 
 
 def _refused(cause: str, *, retry_after_seconds: int = 0) -> errors.ApiError:

@@ -42,8 +42,7 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
         case "remove":
             return _remove(document, path)
         case "replace":
-            _get(document, path)
-            return _add(_remove(document, path) if path else document, path, copy.deepcopy(_value(operation)))
+            return _replace(document, path, copy.deepcopy(_value(operation)))
         case "move":
             source = _pointer(operation, "from")
             if path[: len(source)] == source and path != source:
@@ -123,6 +122,14 @@ def _add(document: Any, path: list[str], value: Any) -> Any:
     else:
         raise _missing(path)
     return document
+
+
+def _replace(document: Any, path: list[str], value: Any) -> Any:
+    """Replace a value; as the API server's library does, a field that is missing is added."""
+    if path and isinstance(parent := _get(document, path[:-1]), list):
+        parent[_index(path[-1], len(parent), path)] = value
+        return document
+    return _add(document, path, value)
 
 
 def _remove(document: Any, path: list[str]) -> Any:

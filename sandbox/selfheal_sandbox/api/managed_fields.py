@@ -110,7 +110,10 @@ def _credit(
     others = [item for item in known if item is not mine]
     if not fields:
         return others
-    return _merge_ancient([*others, entry(resource, manager, "Update", subresource, fields, now)])
+    own = entry(resource, manager, "Update", subresource, fields, now)
+    if subresource == "scale":  # Kubernetes loses the time on the way from the Scale to its object
+        del own["time"]
+    return _merge_ancient([*others, own])
 
 
 def _merge_ancient(entries: list[Object]) -> list[Object]:

@@ -127,8 +127,9 @@ class Objects:
         if check is not None:
             check(resource, new, None)
         strategies.prepare_create(resource, new)
-        if self.store.get(key, namespace_of(new), name_of(new)) is not None:
-            raise errors.already_exists(resource, name_of(new))
+        taken = self.store.get(key, namespace_of(new), name_of(new))
+        if taken is not None:
+            raise errors.already_exists(resource, name_of(new), terminating=is_terminating(taken))
         if manager:
             managed_fields.track(resource, None, new, manager, "", now)
         strategies.complete_created(resource, new)

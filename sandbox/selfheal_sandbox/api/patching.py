@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from selfheal_sandbox.api import decoding, errors, server_side_apply
+from selfheal_sandbox.api import admission, decoding, errors, server_side_apply
 from selfheal_sandbox.api.admission import without_nulls
 from selfheal_sandbox.api.json_patch import json_patch
 from selfheal_sandbox.api.merge_patch import merge_patch
@@ -14,7 +14,7 @@ from selfheal_sandbox.api.rendering import form_of
 from selfheal_sandbox.api.request import Request, option_error
 from selfheal_sandbox.api.strategic_merge import strategic_merge
 from selfheal_sandbox.api.target import Target
-from selfheal_sandbox.api.writing import answer, stored_form
+from selfheal_sandbox.api.writing import answer, conflicts, stored_form
 from selfheal_sandbox.kinds import cause, conversion, schema
 from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.store.objects import Object
@@ -37,9 +37,13 @@ def patch(objects: Objects, request: Request, target: Target) -> web.Response:
     served = mutation(target.resource, request)
     resource = target.resource
 
-    def stored(old: Object) -> Object:
+    def stored(old: Object) -> Any:
         changed = served(conversion.from_storage(resource, old))
-        return stored_form(resource, changed) if isinstance(changed, dict) else changed
+        if not isinstance(changed, dict):
+            return changed
+        if conflicts(changed, old):  # what cannot be read is told first
+            admission.check_decoding(resource, changed, request.strictness(), request.warnings)
+        return stored_form(resource, changed)
 
     options = request.write_options()
     key, sub = resource.storage_key, target.subresource

@@ -96,8 +96,28 @@ def _merge_list(current: Any, patch: list[Any], node: SchemaNode) -> list[Any]:
     existing = current if isinstance(current, list) else []
     key = schema.merge_key(node)
     if key is None:
-        return existing + [value for value in patch if value not in existing]
-    return _merge_items(existing, patch, key, node.items)
+        return _in_order(existing + [value for value in patch if value not in existing], existing, patch, key)
+    return _in_order(_merge_items(existing, patch, key, node.items), existing, patch, key)
+
+
+def _in_order(merged: list[Any], existing: list[Any], patch: list[Any], key: str | None) -> list[Any]:
+    """Sort a merged list: items of the patch in its order, and before each what was before it, as upstream sorts.
+
+    An item that is new stands before all others that are not in the patch (``mergeSortedSlice`` of strategicpatch).
+    """
+    identity = _identity_by(key)
+    before, asked = [identity(item) for item in existing], [identity(item) for item in patch]
+    right = sorted((item for item in merged if identity(item) in asked), key=lambda item: asked.index(identity(item)))
+    result: list[Any] = []
+    for item in (item for item in merged if identity(item) not in asked):
+        while right and not _stands_before(identity(item), identity(right[0]), before):
+            result.append(right.pop(0))
+        result.append(item)
+    return result + right
+
+
+def _stands_before(one: Any, other: Any, order: list[Any]) -> bool:
+    return one in order and other in order and order.index(one) < order.index(other)
 
 
 def _merge_items(current: list[Any], patch: list[Any], key: str, node: SchemaNode) -> list[Any]:

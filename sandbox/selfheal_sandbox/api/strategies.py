@@ -12,7 +12,7 @@ SERVICE_RANGE = "127.0.0.0/8"
 _STATUS_SETTABLE_AT_CREATION = frozenset({"Node", "Namespace", "CustomResourceDefinition"})
 _FIRST_STATUS: dict[str, Object] = {
     "PodDisruptionBudget": {"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0},
-    "HorizontalPodAutoscaler": {"currentMetrics": None, "desiredReplicas": 0},
+    "HorizontalPodAutoscaler": {"desiredReplicas": 0},
     "Namespace": {"phase": "Active"},
     "ReplicaSet": {"replicas": 0},
     "Deployment": {},
@@ -58,9 +58,14 @@ def prepare_update(resource: Resource, old: Object, new: Object) -> None:
 
 def _keep_cluster_ip(old: Object, new: Object) -> None:
     """A client that replaces a Service without its cluster IP keeps it, unless the type now has none."""
-    if new.get("type") == "ExternalName" or new.get("clusterIP"):
+    if new.get("type") == "ExternalName":
+        if old.get("type") != "ExternalName" and new.get("clusterIP") == old.get("clusterIP"):
+            for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+                new.pop(field, None)
         return
-    for field in ("clusterIP", "clusterIPs"):
+    if new.get("clusterIP"):
+        return
+    for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
         if old.get(field):
             new[field] = old[field]
 

@@ -18,7 +18,9 @@ from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.store.objects import Object, is_terminating, name_of, namespace_of, uid_of
 from selfheal_sandbox.store.store import Entry
 
-_RETURN_DELETED = frozenset({"persistentvolumeclaims", "podtemplates", "pods", "resourcequotas", "serviceaccounts"})
+_RETURN_DELETED = frozenset(
+    {"persistentvolumeclaims", "podtemplates", "pods", "resourcequotas", "serviceaccounts", "services"}
+)
 """Resources whose deletion is answered with the object and not with a Status."""
 
 
@@ -65,27 +67,38 @@ def create(objects: Objects, request: Request, target: Target) -> web.Response:
     if target.namespace is None:
         raise errors.method_not_allowed()
     form_of(request)  # refuse what cannot be answered before anything is written
+    options = request.write_options()
     obj = stored_form(target.resource, request.object())
-    created = objects.create(target.resource.storage_key, target.place, obj, **request.write_options())
+    created = objects.create(target.resource.storage_key, target.place, obj, **options)
     return answer(objects, request, target, created, 201)
 
 
 def replace(objects: Objects, request: Request, target: Target) -> web.Response:
     """PUT on an object or its status."""
     form_of(request)
-    obj = stored_form(target.resource, request.object())
     key, options = target.resource.storage_key, request.write_options()
+    obj = stored_form(target.resource, request.object())
     if objects.store.get(key, target.place, target.name) is None:
         return _replace_nothing(objects, request, target, obj)
 
     def replaced(old: Object) -> Object:
         _require_version(request, target, obj)
+        if conflicts(obj, old):  # what cannot be read is told first
+            admission.check_decoding(target.resource, obj, request.strictness(), request.warnings)
         if target.subresource == "finalize":
             return {**old, "spec": obj.get("spec", {})}
         return obj
 
     changed = objects.update(key, target.place, target.name, replaced, subresource=target.subresource, **options)
     return answer(objects, request, target, changed)
+
+
+def conflicts(obj: Object, old: Object) -> bool:
+    """Return whether an object names another uid or version than the stored one has."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        return False
+    return any(metadata.get(name) not in (None, "", old["metadata"][name]) for name in ("uid", "resourceVersion"))
 
 
 def _replace_nothing(objects: Objects, request: Request, target: Target, obj: Object) -> web.Response:

@@ -28,6 +28,7 @@ _TOLD_OF_THE_PARENT = frozenset({("io.k8s.api.apps.v1.DeploymentStrategy", "type
 
 _KEPT_EMPTY = frozenset(
     {
+        ("io.k8s.api.autoscaling.v2.HPAScalingRules", "policies"),
         ("io.k8s.api.discovery.v1.EndpointSlice", "endpoints"),
         ("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", "managedFields"),
     }

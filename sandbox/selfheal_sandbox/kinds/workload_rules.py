@@ -233,6 +233,8 @@ def autoscaler_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
         yield cause.invalid("spec.minReplicas", minimum, "must be greater than or equal to 1")
     if maximum < 1:
         yield cause.invalid("spec.maxReplicas", maximum, "must be greater than 0")
+    if maximum == 0:
+        yield cause.required("spec.maxReplicas")
     if minimum is not None and maximum < minimum:
         yield cause.invalid("spec.maxReplicas", maximum, "must be greater than or equal to `minReplicas`")
     yield from _scale_target_causes(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
@@ -269,6 +271,8 @@ def _metric_causes(metric: Object, path: str) -> Iterator[Cause]:
 
 
 def _scaling_rule_causes(rules: Object, path: str) -> Iterator[Cause]:
+    if rules.get("policies") == []:
+        yield cause.required(f"{path}.policies", "must specify at least one Policy")
     window = rules.get("stabilizationWindowSeconds")
     if window is not None and window < 0:
         yield cause.invalid(f"{path}.stabilizationWindowSeconds", window, "must be greater than or equal to zero")

@@ -46,7 +46,7 @@ def test_a_free_machine_is_free() -> None:
 
 
 def test_another_lab_is_named_with_the_command_that_ends_it() -> None:
-    links = [{"ifname": network.HOST_INTERFACE, "ifalias": "hers"}]
+    links = [{"ifname": network.HOST_INTERFACE, "ifalias": "hers-0123abcd"}]
 
     assert network.in_the_way(links, []).endswith("end it with: python -m tests.lab down --name hers")
 
