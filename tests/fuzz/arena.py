@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -97,9 +98,13 @@ class Side:
         reading.task = asyncio.create_task(reading.read())
         return reading
 
-    def events(self, reading: Reading) -> Answer:
-        """Return what a watch has told by now."""
-        events = [{"type": line["type"], "object": self._ordinals.normal(line["object"])} for line in reading.lines]
+    def events(self, call: Call, reading: Reading) -> Answer:
+        """Return what a watch has told by now; what a watch without a version begins with is told in any order."""
+        lines = reading.lines
+        if all(name != "resourceVersion" for name, _ in call.query):
+            begun = list(itertools.takewhile(lambda line: line["type"] == "ADDED", lines))
+            lines = sorted(begun, key=lambda line: line["object"]["metadata"]["name"]) + lines[len(begun) :]
+        events = [{"type": line["type"], "object": self._ordinals.normal(line["object"])} for line in lines]
         return Answer(200, events)
 
 
@@ -129,11 +134,12 @@ class Arena:
 
     def __init__(self, real: Api, sandbox: Api) -> None:
         self._apis = (real, sandbox)
+        self._start = uuid.uuid4().hex[:8]
         self._numbers = itertools.count(1)
 
     async def play(self, sequence: Sequence[Call]) -> Played:
         """Play a sequence in a namespace of its own and return all answers."""
-        namespace = f"fuzz-{next(self._numbers):06}"
+        namespace = f"fuzz-{self._start}-{next(self._numbers):06}"
         await asyncio.gather(*(_make_namespace(api, namespace) for api in self._apis))
         await _make_account(self._apis[0], namespace)
         sides = (Side(self._apis[0], namespace), Side(self._apis[1], namespace))
@@ -145,7 +151,8 @@ class Arena:
                 pairs.append(await self._asked(sides, call, index, watches, stack))
             for index, readings in watches:
                 await _settled(sides, readings)
-                pairs[index] = (sides[0].events(readings[0]), sides[1].events(readings[1]))
+                real, sandbox = (side.events(calls[index], each) for side, each in zip(sides, readings, strict=True))
+                pairs[index] = (real, sandbox)
         return Played(calls, tuple(pair for pair in pairs if pair is not None))
 
     async def _asked(
@@ -204,7 +211,7 @@ async def _make_account(api: Api, namespace: str) -> None:
 
 async def prepare(api: Api) -> None:
     """Define the custom kind, and wait until it is served."""
-    (await api.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION)).expect(201)
+    (await api.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION)).expect(201, 409)
     path = f"/apis/{GROUP}/v1/widgets"
     async with asyncio.timeout(READY_SECONDS):
         while (await api.get(path)).code != 200:

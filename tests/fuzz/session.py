@@ -171,6 +171,21 @@ def shrunk(finding: Finding, play: Callable[[Calls], Played]) -> Finding:
 
     with suppress(AssertionError):  # that is what it looks for
         search()
+    return _without_needless_calls(smallest, play)
+
+
+def _without_needless_calls(finding: Finding, play: Callable[[Calls], Played]) -> Finding:
+    """Return the finding with only those calls before its first difference that it needs."""
+    smallest, index = finding, finding.differences[0].index
+    while index > 0:
+        index -= 1
+        calls = smallest.played.calls[: smallest.differences[0].index + 1]
+        if calls[-1].verb == "end state":
+            calls = calls[:-1]
+        played = play(calls[:index] + calls[index + 1 :])
+        defects = [each for each in judged(played.differences())[0] if each.signature == finding.signature]
+        if defects:
+            smallest = Finding(finding.chunk_seed, finding.chunk_size, played, tuple(defects))
     return smallest
 
 

@@ -179,8 +179,9 @@ def autoscaling(stage: Stage) -> None:
     at_rest(stage)
     autoscaler = stage.kubectl("get", "hpa", APP)
     stage.show(*autoscaler)
-    for pod in stage.pods(APP)[:2]:
-        stage.post(pod["metadata"]["name"], CPU_PEAK.path, CPU_PEAK.body)
+    peak = {**CPU_PEAK.body, "seconds": round(stage.profile.seconds(faults.BURN_SECONDS))}
+    for pod in stage.pods(APP)[:REPLICAS]:
+        stage.post(pod["metadata"]["name"], CPU_PEAK.path, peak)
     stage.until(
         stage.kubectl("get", "deployment", APP, "-o", "json"),
         lambda output: output.json()["status"].get("readyReplicas") == 5,

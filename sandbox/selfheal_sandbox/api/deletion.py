@@ -103,7 +103,7 @@ def decide(obj: Object, options: DeleteOptions, *, now: datetime) -> Removal | T
 def _finalizers(obj: Object, options: DeleteOptions) -> list[str]:
     """Return the finalizers that a deletion leaves: one for the garbage collector replaces the other one."""
     wanted = _COLLECTOR_FINALIZERS.get(options.propagation)
-    if wanted is None:
+    if wanted is None or obj["kind"] == "Event":  # of which nothing depends (GarbageCollectionPolicy Unsupported)
         return list(finalizers_of(obj))
     return [*(each for each in finalizers_of(obj) if each not in _COLLECTOR_FINALIZERS.values()), wanted]
 

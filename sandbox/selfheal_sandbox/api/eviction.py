@@ -33,6 +33,8 @@ from selfheal_sandbox.store.selectors import matches_selector
 BUDGETS: Key = ("policy", "poddisruptionbudgets")
 _FINISHED = ("Succeeded", "Failed")
 RETRY_AFTER_SECONDS = 10
+_MANAGER = "kube-apiserver"
+"""Who owns what an eviction writes into a budget."""
 
 
 def evict(objects: Objects, request: Request, target: Target) -> web.Response:
@@ -125,7 +127,9 @@ def charge(objects: Objects, budget: Object, pod: Object, options: DeleteOptions
         text = f"The disruption budget {name_of(budget)} needs {needed} healthy pods and has {healthy} currently"
         raise _refused(text)
     if not options.dry_run:
-        objects.set_status(BUDGETS, budget, charged(status, name_of(pod), objects.clock()))
+        left = charged(status, name_of(pod), objects.clock())
+        place = namespace_of(budget), name_of(budget)
+        objects.update(BUDGETS, *place, lambda old: {**old, "status": left}, manager=_MANAGER, subresource="status")
 
 
 def charged(status: Object, pod_name: str, now: datetime) -> Object:

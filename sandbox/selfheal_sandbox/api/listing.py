@@ -73,7 +73,16 @@ def list_page(store: Store, resource: Resource, chosen: Selection, query: Query)
     if token is not None:
         matching = _after(matching, token)
     shown = matching[:limit] if limit else matching
-    return Page(shown, _metadata(revision, shown, len(matching) - len(shown), chosen))
+    left = len(matching) - len(shown)
+    if (
+        shown and limit == len(shown) and resource.kind == "Event"
+    ):  # held in no watch cache: pages end by what is stored
+        left = sum(_place(entry) > _place(shown[-1]) for entry in entries)
+    return Page(shown, _metadata(revision, shown, left, chosen))
+
+
+def _place(entry: Entry) -> tuple[str, str]:
+    return namespace_of(entry.obj), name_of(entry.obj)
 
 
 def _state(
@@ -128,7 +137,7 @@ def parse_revision(text: str) -> int:
 
 
 def _after(entries: Iterable[Entry], token: Token) -> list[Entry]:
-    return [entry for entry in entries if (namespace_of(entry.obj), name_of(entry.obj)) > token.place]
+    return [entry for entry in entries if _place(entry) > token.place]
 
 
 def _metadata(revision: int, shown: list[Entry], remaining: int, chosen: Selection) -> Object:

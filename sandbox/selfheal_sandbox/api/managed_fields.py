@@ -87,8 +87,16 @@ def track(resource: Resource, old: Object | None, new: Object, manager: str, sub
     changed, removed = field_sets.changes(before, after, schema.root(resource))
     if changed or removed:
         known = _reassign(known, field_sets.union(changed, removed), manager, subresource)
-        known = _credit(resource, known, changed, manager, subresource, now)
+        credited = {} if subresource == "scale" and _is_zero(changed, after) else changed
+        known = _credit(resource, known, credited, manager, subresource, now)
     set_entries(new, known)
+
+
+def _is_zero(changed: FieldSet, obj: Any) -> bool:
+    """Return whether the one field that a scale changes is 0, which a Scale leaves out, so that nobody owns it."""
+    for edge, below in changed.items():
+        return _is_zero(below, obj.get(edge.removeprefix("f:"))) if isinstance(obj, dict) else False
+    return bool(obj == 0)
 
 
 def _reassign(known: list[Object], written: FieldSet, manager: str, subresource: str) -> list[Object]:

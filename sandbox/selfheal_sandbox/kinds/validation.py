@@ -74,12 +74,27 @@ def causes(resource: Resource, obj: Object, old: Object | None) -> list[Cause]:
         old: The stored object that it replaces, or None when it is created.
     """
     found = list(metadata_causes(resource, obj.get("metadata") or {}))
+    found += _finalizer_causes(resource, obj.get("metadata") or {})
     rule = _KIND_RULES.get(resource.key)
     if rule is not None:
         found += rule(obj, old)
     if resource.is_custom:
         found += custom_causes(resource, obj, old)
     return found
+
+
+_STANDARD_FINALIZERS = frozenset({"foregroundDeletion", "kubernetes", "orphan"})
+_FREE_FINALIZERS = frozenset({"Event", "Lease", "PodDisruptionBudget"})
+"""Kinds whose metadata is validated without pkg/apis/core, which wants finalizers to be qualified."""
+
+
+def _finalizer_causes(resource: Resource, metadata: Object) -> Iterator[Cause]:
+    if resource.is_custom or resource.kind in _FREE_FINALIZERS:
+        return
+    for index, name in enumerate(metadata.get("finalizers") or ()):
+        if "/" not in name and name not in _STANDARD_FINALIZERS:
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            yield cause.invalid(f"metadata.finalizers[{index}]", name, detail)
 
 
 def metadata_causes(resource: Resource, metadata: Object) -> Iterator[Cause]:

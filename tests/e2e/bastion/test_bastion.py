@@ -25,7 +25,7 @@ def test_a_login_opens_the_console_and_leaves_the_terminal_as_it_was(bastion: Ba
     with bastion.console("alice", term) as console:
         before, written = console.modes(), bytearray()
         console.tap = written.extend
-        see(console, "[1 Apps]", "bastion-test", "No applications here")
+        see(console, "[1 Apps]", "bastion-test", " live")
         console.send("q")
         code = console.wait(SEEN_SECONDS)
 
@@ -43,7 +43,7 @@ def test_a_terminal_that_shows_no_screen_gets_text(bastion: BastionPod) -> None:
 
 def test_a_window_that_changes_its_size_is_filled(bastion: BastionPod) -> None:
     with bastion.console("alice") as console:
-        see(console, "[1 Apps]", "No applications here")
+        see(console, "[1 Apps]", " live")
         console.resize(120, 40)
         console.wait_for(lambda screen: "roll back" in screen.splitlines()[-1], SEEN_SECONDS)
         assert len(console.lines()) == 40
@@ -123,7 +123,7 @@ def test_neither_root_nor_a_password_gets_in(bastion: BastionPod) -> None:
 def test_a_line_cut_in_mid_screen_leaves_nothing_and_the_next_login_is_fine(bastion: BastionPod) -> None:
     with bastion.console("alice") as console:
         before = console.modes()
-        see(console, "[1 Apps]", "No applications here")
+        see(console, "[1 Apps]", " live")
         assert any("selfheal-tui" in line for line in bastion.processes())
         with bastion.link_cut():
             took = bastion.wait_until_nobody_is_left(NOTICE_SECONDS + END_SECONDS)
@@ -132,7 +132,7 @@ def test_a_line_cut_in_mid_screen_leaves_nothing_and_the_next_login_is_fine(bast
     print(f"every process was gone {took:.1f} s after the cut")
 
     with bastion.console("alice") as console:
-        see(console, "[1 Apps]", "No applications here")
+        see(console, "[1 Apps]", " live")
         console.send("q")
         assert console.wait(SEEN_SECONDS) == 0
     assert "session ended" in bastion.journal("alice")[-1]["text"]

@@ -56,7 +56,7 @@ def test_json_patch(document: Any, operations: list[Object], expected: Any) -> N
     "operation",
     [
         {"op": "remove", "path": "/missing"},
-        {"op": "replace", "path": "/missing", "value": 1},
+        {"op": "replace", "path": "/missing/below", "value": 1},
         {"op": "add", "path": "/missing/deeper", "value": 1},
         {"op": "add", "path": "/list/9", "value": 1},
         {"op": "add", "path": "/list/x", "value": 1},
