@@ -17,12 +17,15 @@ from selfheal_core.observe.error_rate import ErrorRateSource
 from selfheal_core.observe.error_rate_ladder import error_rates as best_error_rates
 from selfheal_core.observe.join import Join
 from selfheal_core.observe.polls import VERSION, Intervals, Polls
-from selfheal_core.observe.sources import ALL_SOURCES, CONTROLLER, DEPLOYMENTS, NODES, PODS, combined
+from selfheal_core.observe.sources import ALL_SOURCES, CONTROLLER, DEPLOYMENTS, EVENTS, NODES, PODS, combined
 from selfheal_core.observe.streams import open_streams
 from selfheal_core.waiting import set_within
 
 LONGEST_NAP_SECONDS = 1.0
 """``wait_for`` asks its predicate at least this often."""
+PODS_FIRST_SECONDS = 2.0
+"""For so long events wait until pods are listed. API servers keep no cache of events: to find the few that are wanted
+they read all of them, and the first rows would wait for that."""
 
 
 class Observer:
@@ -85,12 +88,18 @@ class Observer:
         """Follow every source until cancelled; cancellation ends all of them and leaks no task."""
         try:
             async with asyncio.TaskGroup() as group:
-                for reflector in self._reflectors():
-                    group.create_task(reflector.run())
+                for name, reflectors in self._streams.items():
+                    for reflector in reflectors:
+                        group.create_task(self._after_pods(reflector) if name == EVENTS else reflector.run())
                 for poller in self._pollers:
                     group.create_task(poller.run())
         finally:
             await self._polls.close()
+
+    async def _after_pods(self, reflector: Reflector[Any]) -> None:
+        if PODS in self._streams:
+            await set_within(self._polls.pods_listed, PODS_FIRST_SECONDS)
+        await reflector.run()
 
     def snapshot(self) -> Snapshot:
         """Join what changed since the last call.

@@ -72,7 +72,7 @@ class Standing:
 
 
 def combined(sources: Sequence[Source]) -> Source:
-    """One stream per namespace read as one: as bad as the worst, as old as the oldest.
+    """The streams of one source, one per namespace or part, read as one: as bad as the worst, as old as the oldest.
 
     Args:
         sources: At least one, all of the same name.

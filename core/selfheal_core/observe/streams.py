@@ -8,6 +8,7 @@ from selfheal_core.cluster.helm.history import RELEASE_SELECTOR, revision_from_m
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.cluster.kubernetes.reflector import Change, Reflector
+from selfheal_core.domain.controller_status import CONTROLLER_NAME
 from selfheal_core.domain.known_good import SELECTOR as KNOWN_GOOD_SELECTOR
 from selfheal_core.domain.known_good import ReleaseKey, decode_records, release_of_config_map
 from selfheal_core.domain.objects import (
@@ -36,6 +37,7 @@ class Collection:
         apply: Brings one change into the join.
         metadata_only: Ask for metadata only; bodies are never read.
         namespaced: False for one that exists once per cluster.
+        in_pages: It may hold thousands of objects, which come cheaper in pages than as a stream.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Collection:
     params: Mapping[str, str] | None = None
     metadata_only: bool = False
     namespaced: bool = True
+    in_pages: bool = False
 
 
 def _pod(join: Join, change: Change[Pod]) -> None:
@@ -122,16 +125,22 @@ def _known_good(join: Join, change: Change[ConfigMap]) -> None:
         join.put_records(ReleaseKey(metadata.namespace, release), records)
 
 
+WARNINGS = {"fieldSelector": "type!=Normal"}
+WHAT_HEALERD_DID = {"fieldSelector": f"type=Normal,reportingComponent={CONTROLLER_NAME}"}
+"""The two parts of the events that anybody is shown. The rest, four events or so of each pod that starts well, is most
+of what a cluster has, and never leaves the server."""
+
 COLLECTIONS: tuple[Collection, ...] = (
     Collection(sources.DEPLOYMENTS, "apps/v1", "deployments", Workload, _workload("Deployment")),
-    Collection(sources.REPLICA_SETS, "apps/v1", "replicasets", Workload, _replica_set),
-    Collection(sources.PODS, "v1", "pods", Pod, _pod),
+    Collection(sources.REPLICA_SETS, "apps/v1", "replicasets", Workload, _replica_set, in_pages=True),
+    Collection(sources.PODS, "v1", "pods", Pod, _pod, in_pages=True),
     Collection(sources.STATEFUL_SETS, "apps/v1", "statefulsets", Workload, _workload("StatefulSet")),
     Collection(sources.DAEMON_SETS, "apps/v1", "daemonsets", Workload, _workload("DaemonSet")),
-    Collection(sources.JOBS, "batch/v1", "jobs", ObjectMetadataOnly, _job, metadata_only=True),
+    Collection(sources.JOBS, "batch/v1", "jobs", ObjectMetadataOnly, _job, metadata_only=True, in_pages=True),
     Collection(sources.AUTOSCALERS, "autoscaling/v2", "horizontalpodautoscalers", HorizontalPodAutoscaler, _autoscaler),
     Collection(sources.BUDGETS, "policy/v1", "poddisruptionbudgets", PodDisruptionBudget, _budget),
-    Collection(sources.EVENTS, "v1", "events", Event, _event),
+    Collection(sources.EVENTS, "v1", "events", Event, _event, params=WARNINGS, in_pages=True),
+    Collection(sources.EVENTS, "v1", "events", Event, _event, params=WHAT_HEALERD_DID, in_pages=True),
     Collection(sources.NODES, "v1", "nodes", Node, _node, namespaced=False),
     Collection(
         sources.RELEASES,
@@ -146,7 +155,7 @@ COLLECTIONS: tuple[Collection, ...] = (
         sources.KNOWN_GOOD, "v1", "configmaps", ConfigMap, _known_good, params={"labelSelector": KNOWN_GOOD_SELECTOR}
     ),
 )
-"""Every watched collection; small ones that pods are joined with come first."""
+"""Every watched collection, some in several parts; small ones that pods are joined with come first."""
 
 
 def open_streams(
@@ -158,7 +167,7 @@ def open_streams(
     clock: Callable[[], float],
     on_change: Callable[[], None],
 ) -> dict[str, list[Reflector[Any]]]:
-    """Make the reflectors, one per collection and namespace; the caller runs them.
+    """Make the reflectors of each source, one per collection and namespace; the caller runs them.
 
     Args:
         client: The cluster.
@@ -168,14 +177,14 @@ def open_streams(
         clock: Seconds since the epoch.
         on_change: Called after each change of data or of a source's state.
     """
-    return {
-        collection.name: [
-            _reflector(client, join, collection, namespace, clock, on_change)
-            for namespace in (namespaces or ("",) if collection.namespaced else ("",))
-        ]
-        for collection in COLLECTIONS
-        if collection.name in wanted
-    }
+    streams: dict[str, list[Reflector[Any]]] = {}
+    for collection in COLLECTIONS:
+        if collection.name in wanted:
+            streams.setdefault(collection.name, []).extend(
+                _reflector(client, join, collection, namespace, clock, on_change)
+                for namespace in (namespaces or ("",) if collection.namespaced else ("",))
+            )
+    return streams
 
 
 def _reflector(
@@ -202,5 +211,6 @@ def _reflector(
         on_source=source_changed,
         params=collection.params,
         metadata_only=collection.metadata_only,
+        in_pages=collection.in_pages,
         clock=clock,
     )
