@@ -85,17 +85,17 @@ demo: $(RUNTIME) $(TOOLS) ## a cluster on this machine, the demo in it, the cons
 .PHONY: test
 test: $(DEV) $(TOOLS) $(EVERY_TOOL) $(TABLES_VENV)/.done ## every test that needs no root and no cluster of yours
 	@if [ -n "$(TEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(TEST_ARGS); fi; \
-	echo "test: the end-to-end tests wait more than they work, so the others run beside them; their report follows"; \
-	$(BIN)/python -m pytest --ignore=tests/e2e > $(VENV)/test.log 2>&1 & others=$$!; \
-	$(BIN)/python -m pytest tests/e2e && end_to_end=0 || end_to_end=$$?; \
-	wait $$others && rest=0 || rest=$$?; \
-	cat $(VENV)/test.log; \
+	if [ "$$(getconf _NPROCESSORS_ONLN)" -ge 4 ]; then \
+	  echo "test: the end-to-end tests wait more than they work, so the others run beside them; their report follows"; \
+	  $(BIN)/python -m pytest --ignore=tests/e2e > $(VENV)/test.log 2>&1 & others=$$!; \
+	  $(BIN)/python -m pytest tests/e2e && end_to_end=0 || end_to_end=$$?; \
+	  wait $$others && rest=0 || rest=$$?; \
+	  cat $(VENV)/test.log; \
+	else \
+	  $(BIN)/python -m pytest --ignore=tests/e2e && rest=0 || rest=$$?; \
+	  $(BIN)/python -m pytest tests/e2e && end_to_end=0 || end_to_end=$$?; \
+	fi; \
 	exit $$((end_to_end || rest))
-
-.PHONY: e2e
-e2e: $(DEV) $(TOOLS) ## every layer on a cluster of yours, in namespaces of its own (KUBECONFIG=FILE; E2E_ARGS goes to pytest)
-	@if [ -z "$(KUBECONFIG)" ]; then echo "e2e: say which cluster: make e2e KUBECONFIG=FILE" >&2; exit 2; fi
-	@KUBECONFIG="$(KUBECONFIG)" $(BIN)/python -m pytest --cluster kubeconfig tests/e2e/layers $(E2E_ARGS)
 
 .PHONY: lint
 lint: $(DEV) $(TOOLS) $(LINT_VENV)/.done ## ruff, mypy strict, import-linter, chart, image, workflow and shell linters
@@ -152,6 +152,7 @@ lab-test: $(DEV) $(TOOLS) $(EVERY_TOOL) ## every test that needs a real Kubernet
 	$(LAB) programs; \
 	$(BIN)/python -m pytest --lab tests/lab && own=0 || own=$$?; \
 	$(LAB) up; \
+	$(LAB) images; \
 	$(BIN)/python -m pytest --lab --cluster lab $(or $(TEST_ARGS),$(LAB_TESTS)) && others=0 || others=$$?; \
 	if [ $$was_up = 0 ]; then $(LAB) down; fi; \
 	exit $$((own || others))

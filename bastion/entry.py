@@ -1,44 +1,56 @@
-"""The bastion's first process: makes the accounts, runs sshd, follows the mounted folder, ends what was left."""
+"""The bastion's first process: makes the accounts, listens, follows the mounted folder, ends what was left."""
 
 import os
+import select
 import signal
+import socket
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bastion.accounts import Account, Operator, accounts, complaint, group, passwd
+from bastion.connections import PORT, Connections, link_seconds, listen, require_sshd, sshd_command
 from bastion.places import Places
 from selfheal_core.errors import SelfhealError
 
-SSHD = "/usr/sbin/sshd"
-SSHD_CONFIG = "/etc/selfheal/sshd_config"
 FOLLOW_SECONDS = 5.0
 """Time until an operator who was added can log in, and until one who was taken away is out."""
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+TO_END = frozenset({signal.SIGTERM, signal.SIGINT})
 SYSTEM_LOGINS = frozenset({"root", "sshd", "nobody", "daemon", "bin", "sys"})
 
 
 def main() -> None:
     """Run the bastion until it is told to end."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    places = Places()
+    with closing(Arrivals((*TO_END, signal.SIGCHLD))) as arrivals:
+        sys.exit(run(Places(), arrivals))
+
+
+def run(places: Places, arrivals: "Arrivals") -> int:
+    """Run the bastion until it is told to end; return the exit code. What is wrong is said in one line."""
     try:
+        seconds = link_seconds(os.environ)
         close_folders(places)
-        keys = install_host_keys(places)
+        command = sshd_command(install_host_keys(places))
+        places.sshd.mkdir(mode=0o755, exist_ok=True)
+        require_sshd(command)
         bastion = Bastion(places)
         bastion.follow()
-        sys.exit(bastion.serve(keys))
+        bastion.serve(Connections(listen(PORT, seconds), command), arrivals)
     except SelfhealError as error:
-        sys.stderr.write(f"bastion: {error}\n")
-        sys.exit(error.exit_code)
+        say([str(error)])
+        return error.exit_code
     except OSError as error:
-        sys.stderr.write(
-            f"bastion: {error.filename}: {error.strerror}; mount a writable folder at {places.journals} and memory at "
-            f"{places.run.parent} and {places.homes}, and run as root\n"
+        say(
+            [
+                f"{error.filename}: {error.strerror}; mount a writable folder at {places.journals} and memory at "
+                f"{places.run.parent} and {places.homes}, and run as root"
+            ]
         )
-        sys.exit(1)
+        return 1
+    return 0
 
 
 def close_folders(places: Places) -> None:
@@ -110,7 +122,7 @@ def own_folder(path: Path, owner: int) -> None:
 
 @dataclass(slots=True)
 class Bastion:
-    """The accounts that there are, and sshd.
+    """The accounts that there are, and those who use them.
 
     Attributes:
         operators: Who may log in, as last read.
@@ -173,36 +185,71 @@ class Bastion:
         for name, text in lines.items():
             write_private(folder / name, text.encode(), owner=os.getuid(), mode=0o444)
 
-    def serve(self, keys: Sequence[Path]) -> int:
-        """Run sshd and follow the folder until a signal says to end; return the exit code.
+    def serve(self, connections: Connections, arrivals: "Arrivals") -> None:
+        """Accept connections and follow the folder until a signal says to end.
 
         Every process that has lost its parent is ours to wait for.
         """
-        self.places.sshd.mkdir(mode=0o755, exist_ok=True)
-        command = [SSHD, "-D", "-e", "-f", SSHD_CONFIG, *(word for key in keys for word in ("-h", str(key)))]
-        sshd = os.posix_spawn(SSHD, command, os.environ, setsigmask=())
+        watched: list[socket.socket | Arrivals] = [connections.listener, arrivals]
+        due = time.monotonic() + FOLLOW_SECONDS
         while True:
-            came = signal.sigtimedwait(SIGNALS, FOLLOW_SECONDS)
-            if came is not None and came.si_signo != signal.SIGCHLD:
-                self._end(sshd)
-                return 0
-            ended = reap()
-            if sshd in ended:
-                say([f"sshd ended with {ended[sshd]}"])
-                return 1
-            if came is None:
+            ready, _, _ = select.select(watched, [], [], max(0.0, due - time.monotonic()))
+            if arrivals.take() & TO_END:
+                connections.close()
+                self._end(connections, arrivals)
+                return
+            connections.forget(reap())
+            if connections.listener in ready and (why := connections.accept()):
+                say([why])
+            if time.monotonic() >= due:
                 self.follow()
+                due = time.monotonic() + FOLLOW_SECONDS
 
-    def _end(self, sshd: int) -> None:
+    def _end(self, connections: Connections, arrivals: "Arrivals") -> None:
         """End the sessions in order: each writes its last line to the journal."""
-        os.kill(sshd, signal.SIGTERM)
         for account in self.accounts:
             end_processes(account.uid, signal.SIGTERM)
-        until = FOLLOW_SECONDS
-        while until > 0 and any(processes_of(account.uid) for account in self.accounts):
-            signal.sigtimedwait((signal.SIGCHLD,), 0.1)
-            reap()
-            until -= 0.1
+        until = time.monotonic() + FOLLOW_SECONDS
+        while any(processes_of(account.uid) for account in self.accounts) and time.monotonic() < until:
+            select.select([arrivals], [], [], 0.1)
+            arrivals.take()
+            connections.forget(reap())
+        for process in connections.present:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
+
+
+class Arrivals:
+    """Signals as something to wait for beside a socket, with ``select``.
+
+    Args:
+        numbers: Which; from now on they do nothing by themselves.
+    """
+
+    def __init__(self, numbers: Iterable[signal.Signals]) -> None:
+        self._arrived, self._write = socket.socketpair()
+        for end in (self._arrived, self._write):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, lambda *_: None)
+
+    def fileno(self) -> int:
+        """For ``select``."""
+        return self._arrived.fileno()
+
+    def take(self) -> set[int]:
+        """Numbers of those that came since."""
+        try:
+            return set(self._arrived.recv(4096))
+        except BlockingIOError:
+            return set()
+
+    def close(self) -> None:
+        """Hear of no more; they still do nothing by themselves."""
+        signal.set_wakeup_fd(-1)
+        self._arrived.close()
+        self._write.close()
 
 
 def reap() -> Mapping[int, int]:
@@ -236,6 +283,6 @@ def end_processes(uid: int, number: signal.Signals) -> None:
 
 
 def say(sentences: Sequence[str]) -> None:
-    """Tell whoever reads the container's log; sshd writes there too."""
+    """Tell whoever reads the container's log; each connection's sshd writes there too."""
     sys.stderr.write("".join(f"bastion: {sentence}\n" for sentence in sentences))
     sys.stderr.flush()

@@ -16,7 +16,7 @@ from selfheal_core.errors import BadUsage, did_you_mean
 from selfheal_core.folders import config_folder
 
 PREFIX = "SELFHEAL_"
-OTHER_PROGRAMS = ("SELFHEAL_SERVICE_", "SELFHEAL_HEALERD_", "SELFHEAL_SANDBOX_")
+OTHER_PROGRAMS = ("SELFHEAL_SERVICE_", "SELFHEAL_HEALERD_", "SELFHEAL_SANDBOX_", "SELFHEAL_BASTION_")
 """Variables of the other programs; they have settings of their own."""
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """An RFC 1123 label, which is what the API server asks of a namespace's name."""

@@ -13,7 +13,7 @@ from tests.fuzz.calls import NAMESPACE
 SHOWN_MESSAGES = frozenset({"NotFound", "AlreadyExists", "Conflict", "Expired", "TooManyRequests", "Forbidden"})
 """Reasons whose message users see as it is; other messages are told apart by reason and causes."""
 
-_TIMES = frozenset({"creationTimestamp", "deletionTimestamp"})
+_TIMES = frozenset({"creationTimestamp", "deletionTimestamp", "lastTransitionTime"})
 _ADDRESSES = frozenset({"clusterIP", "clusterIPs"})
 _NUMBER = re.compile(r"\b\d+\b")
 _NUMBER_OF_SERVER = re.compile(r"\(\d+\)")

@@ -36,13 +36,13 @@ WHEELS = "/wheels"
 """Where the build finds its packages."""
 DRIVERS = ("overlay", "vfs")
 """Buildah's storages, the quicker first: vfs copies the whole file system at each step."""
-KEPT = 3
+KEPT = 2
 """Archives of one image: other branches are built on the same machine."""
 OPTIONS = (
     *("--isolation", "chroot"),
     *("--format", "oci"),  # the other format names the machine of the build
     *("--timestamp", "0"),
-    "--layers=false",
+    "--layers",  # stages that images have in common are built once in each call
     "--pull-never",
     "--identity-label=false",
 )

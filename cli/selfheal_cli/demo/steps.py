@@ -17,6 +17,8 @@ APP = "app-a"
 NEW_TAG = "1.1"
 REPLICAS = 2
 """Pods of the application where there is no load: the autoscaler's minimum in the chart."""
+MOST_REPLICAS = 5
+"""Its maximum there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +186,8 @@ def autoscaling(stage: Stage) -> None:
         stage.post(pod["metadata"]["name"], CPU_PEAK.path, peak)
     stage.until(
         stage.kubectl("get", "deployment", APP, "-o", "json"),
-        lambda output: output.json()["status"].get("readyReplicas") == 5,
-        "5 replicas are Ready",
+        lambda output: output.json()["status"].get("readyReplicas") == MOST_REPLICAS,
+        f"{MOST_REPLICAS} replicas are Ready",
         deadline_seconds=60,
         shown=autoscaler,
     )
@@ -198,6 +200,7 @@ def draining(stage: Stage) -> None:
     """Layer 6: a drain is held by the PodDisruptionBudget until each replacement is Ready."""
     budget = stage.kubectl("get", "pdb", APP)
     stage.show(*budget)
+    more = two_on_a_node(stage)
     node = busiest_node(stage)
     of_ours = ("--pod-selector", f"app={APP}") if stage.profile.is_shared else ()
     drain = ("kubectl", "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", stage.timeout(90), *of_ours)
@@ -207,8 +210,31 @@ def draining(stage: Stage) -> None:
         raise NotObserved(f"the drain of {node} did not end")
     if "would violate the pod's disruption budget" not in drained.text:
         raise NotObserved("the drain was never held by the disruption budget")
+    if more:
+        autoscale_from(stage, REPLICAS)
     all_ready(stage, REPLICAS)
     stage.show(*stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "wide"))
+
+
+def two_on_a_node(stage: Stage) -> bool:
+    """Where each pod has a node to itself the budget has nothing to hold: have more pods; gives whether it had to."""
+    nodes = [pod["spec"].get("nodeName", "") for pod in stage.pods(APP)]
+    if len(nodes) > len(set(nodes)):
+        return False
+    autoscale_from(stage, MOST_REPLICAS)
+    stage.until(
+        stage.kubectl("get", "deployment", APP, "-o", "json"),
+        lambda output: output.json()["status"].get("readyReplicas") == MOST_REPLICAS,
+        f"{MOST_REPLICAS} replicas are Ready",
+        deadline_seconds=60,
+        shown=stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "wide"),
+    )
+    return True
+
+
+def autoscale_from(stage: Stage, fewest: int) -> None:
+    """Set the autoscaler's minimum."""
+    stage.show(*stage.kubectl("patch", "hpa", APP, "-p", f'{{"spec": {{"minReplicas": {fewest}}}}}'))
 
 
 def busiest_node(stage: Stage) -> str:

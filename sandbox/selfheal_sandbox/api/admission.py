@@ -223,6 +223,8 @@ def admit(
     findings = check_decoding(resource, obj, strictness, warnings)
     if findings.unknown_fields:
         schema.prune(resource, obj)
+    if warnings is not None:
+        warnings.extend(validation.finalizer_warnings(obj, old))
     for owner, field in findings.empty_fields:
         owner.pop(field, None)
     defaults.apply_defaults(resource, obj)

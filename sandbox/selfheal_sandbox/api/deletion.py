@@ -109,7 +109,12 @@ def _finalizers(obj: Object, options: DeleteOptions) -> list[str]:
 
 
 def _grace_seconds(obj: Object, options: DeleteOptions) -> int:
-    """Only pods have a grace period, and only those that a kubelet may still have to stop."""
+    """Only pods have a grace period, and only those that a kubelet may still have to stop.
+
+    A request that names none leaves the one that a terminating pod has.
+    """
+    if is_terminating(obj) and options.grace_period_seconds is None:
+        return int(obj["metadata"].get("deletionGracePeriodSeconds") or 0)
     if obj["kind"] != "Pod" or not spec_of(obj).get("nodeName"):
         return 0
     if status_of(obj).get("phase") in ("Succeeded", "Failed"):

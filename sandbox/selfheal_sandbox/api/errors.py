@@ -111,6 +111,11 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
 
+def unnamed(name: str) -> ApiError:
+    """400: an object that is to be written where the path names one does not say its name."""
+    return bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
+
+
 def wrong_type(resource: Resource, problem: str) -> WrongTypeError:
     """400: the object does not decode into its kind."""
     kind = resource.kind

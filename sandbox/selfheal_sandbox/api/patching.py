@@ -86,12 +86,14 @@ def apply(objects: Objects, request: Request, target: Target) -> web.Response:
         problem = cause.required("fieldManager", "is required for apply patch")
         raise option_error(problem, "PatchOptions")
     options = {**request.write_options(), "manager": ""}  # the entries are written here, not by the update
-    applied = applied_configuration(target, request)
+    applied, named = applied_configuration(target, request)
     key = target.resource.storage_key
     resource = objects.resource(key)
     if objects.store.get(key, target.place, target.name) is None:
         if target.subresource:
             raise errors.not_found(resource, target.name)
+        if not named:
+            raise errors.unnamed(target.name)
         _check_uid(resource, target, applied)
         first = server_side_apply.first_apply(resource, applied, manager, objects.clock())
         created = objects.create(key, target.place, first, **options)
@@ -112,8 +114,8 @@ def apply(objects: Objects, request: Request, target: Target) -> web.Response:
     return answer(objects, request, target, changed)
 
 
-def applied_configuration(target: Target, request: Request) -> Object:
-    """Return the configuration of an apply request in the stored version.
+def applied_configuration(target: Target, request: Request) -> tuple[Object, bool]:
+    """Return the configuration of an apply request in the stored version, and whether it has a name.
 
     Raises:
         ApiError: 400, it is malformed or about something else than the path names.
@@ -130,11 +132,12 @@ def applied_configuration(target: Target, request: Request) -> Object:
         raise errors.bad_request("metadata must be an object")
     _check_fields(target, value)
     _check_metadata(target, metadata)
+    named = bool(metadata.get("name"))
     applied["metadata"] = {**metadata, "name": target.name}
     if applied["metadata"].pop("managedFields", None) is not None:
         raise errors.bad_request("metadata.managedFields must be nil")
     stored: Object = stored_form(resource, applied)
-    return stored
+    return stored, named
 
 
 def _check_fields(target: Target, applied: Object) -> None:

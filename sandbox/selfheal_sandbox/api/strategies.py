@@ -63,10 +63,10 @@ def _keep_cluster_ip(old: Object, new: Object) -> None:
             for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
                 new.pop(field, None)
         return
-    if new.get("clusterIP"):
+    if new.get("clusterIP") not in (None, "", old.get("clusterIP")):
         return
     for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-        if old.get(field):
+        if old.get(field) and not new.get(field):
             new[field] = old[field]
 
 

@@ -78,6 +78,10 @@ def replace(objects: Objects, request: Request, target: Target) -> web.Response:
     form_of(request)
     key, options = target.resource.storage_key, request.write_options()
     obj = stored_form(target.resource, request.object())
+    metadata = obj.get("metadata", {})
+    if isinstance(metadata, dict) and not metadata.get("name"):
+        admission.check_decoding(target.resource, obj, request.strictness(), request.warnings)
+        raise errors.unnamed(target.name)
     if objects.store.get(key, target.place, target.name) is None:
         return _replace_nothing(objects, request, target, obj)
 
@@ -108,9 +112,10 @@ def _replace_nothing(objects: Objects, request: Request, target: Target, obj: Ob
         ApiError: 400 the body is not of its kind; 404.
     """
     key = target.resource.storage_key
-    admission.check_decoding(target.resource, obj, request.strictness(), request.warnings)
+    creates = target.resource.plural in _CREATED_BY_REPLACEMENT and not target.subresource
+    admission.check_decoding(target.resource, obj, request.strictness(), None if creates else request.warnings)
     admission.check_place(obj.get("metadata") or {}, target.place, target.name)
-    if target.resource.plural not in _CREATED_BY_REPLACEMENT or target.subresource:
+    if not creates:
         raise errors.not_found(target.resource, target.name)
     metadata = {name: value for name, value in (obj.get("metadata") or {}).items() if name != "resourceVersion"}
     if metadata.get("uid"):
@@ -118,6 +123,9 @@ def _replace_nothing(objects: Objects, request: Request, target: Target, obj: Ob
         text = admission.other_uid(target.resource, place, metadata["uid"], "")
         raise errors.conflict(target.resource, target.name, text)
     created = objects.create(key, target.place, {**obj, "metadata": metadata}, **request.write_options())
+    version = (obj.get("metadata") or {}).get("resourceVersion")
+    if version and request.dry_run():  # nobody took it away, as nothing was stored
+        created = {**created, "metadata": {**created["metadata"], "resourceVersion": version}}
     return answer(objects, request, target, created, 201)
 
 

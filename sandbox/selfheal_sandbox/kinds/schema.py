@@ -93,7 +93,10 @@ def check(resource: Resource, obj: Object) -> Findings:
     findings = Findings()
     node = root(resource)
     if resource.is_custom:
-        _Walk(findings, custom=True).visit(obj, node, None)
+        _Walk(findings, custom=True).visit({key: value for key, value in obj.items() if key != "metadata"}, node, None)
+        _Walk(findings).visit(
+            obj.get("metadata"), child(node, "metadata"), (None, "metadata")
+        )  # a Go type for all kinds
     else:
         status = {key: obj[key] for key in ("status",) if key in obj}
         rest = {key: value for key, value in obj.items() if key != "status"}
@@ -218,7 +221,10 @@ class _Walk:
             self._findings.type_errors.append(f"quantities must match the regular expression '{QUANTITY_PATTERN}'")
         if not isinstance(value, str):
             return
-        if node.keywords.get("format") == "date-time" and not _TIME.fullmatch(value):
+        wants_fraction = node.name.endswith(".MicroTime")
+        if node.keywords.get("format") == "date-time" and (
+            not _TIME.fullmatch(value) or (wants_fraction and "." not in value)
+        ):
             message = f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as a time'
             self._findings.type_errors.append(message)
         elif node.keywords.get("format") == "byte" and not _is_base64(value):

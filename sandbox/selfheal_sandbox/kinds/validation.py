@@ -97,6 +97,17 @@ def _finalizer_causes(resource: Resource, metadata: Object) -> Iterator[Cause]:
             yield cause.invalid(f"metadata.finalizers[{index}]", name, detail)
 
 
+def finalizer_warnings(obj: Object, old: Object | None) -> Iterator[str]:
+    """Yield what a client is told of new finalizers that have no domain."""
+    known = ((old or {}).get("metadata") or {}).get("finalizers") or ()
+    for name in (obj.get("metadata") or {}).get("finalizers") or ():
+        if "/" not in name and name not in _STANDARD_FINALIZERS and name not in known:
+            yield (
+                f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name to avoid accidental conflicts '
+                "with other finalizer writers"
+            )
+
+
 def metadata_causes(resource: Resource, metadata: Object) -> Iterator[Cause]:
     """Rules of the metadata of any object."""
     yield from _name_causes(_NAME_RULES.get(resource.key, dns_subdomain), metadata)

@@ -16,7 +16,7 @@ from selfheal_cli.demo.cluster_profile import ClusterProfile
 from selfheal_cli.demo.stage import Stage
 from selfheal_cli.demo.story import SPEED, programs
 from selfheal_core import __version__
-from tests.e2e.layers.context_guard import refusal
+from tests.e2e.layers.context_guard import ALLOW, refusal
 from tests.e2e.rights import Asked, in_audit_log, in_request_log
 from tests.e2e.sandbox_process import start_sandbox
 
@@ -151,7 +151,9 @@ def on_kubeconfig(home: Path, environ: Mapping[str, str]) -> Iterator[Cluster]:
             environment={"XDG_STATE_HOME": str(home)},
         )
         stage = Stage(pinned, namespace, found, profile=profile)
-        with removed(stage):
+        with removed(stage), pytest.MonkeyPatch.context() as patch:
+            for name in (SERVICE_IMAGE, HEALERD_IMAGE, ALLOW):
+                patch.delenv(name, raising=False)  # our programs refuse a SELFHEAL_ variable that is no setting
             yield Cluster("kubeconfig", stage)
 
 

@@ -58,6 +58,16 @@ async def test_one_request_lists_and_watches(server: FaultServer, reflect: Start
     assert reflected.reflector.statistics.streamed_lists == 1
 
 
+async def test_a_collection_that_may_be_large_comes_in_pages(
+    server: FaultServer, client: KubernetesClient, reflect: Start
+) -> None:
+    reflected = await reflect(in_pages=True)
+    await reflected.until(lambda: reflected.condition == "live" and server.watches == 1)
+    assert reflected.names == {"a", "b"}
+    assert kinds(server) == ["list", "watch"]
+    assert client.streams_lists, "that says nothing about the other collections"
+
+
 async def test_an_empty_collection_is_live_at_once(server: FaultServer, reflect: Start) -> None:
     await server.remove("a")
     await server.remove("b")
