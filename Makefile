@@ -97,6 +97,11 @@ test: $(DEV) $(TOOLS) $(EVERY_TOOL) $(TABLES_VENV)/.done ## every test that need
 	fi; \
 	exit $$((end_to_end || rest))
 
+.PHONY: e2e
+e2e: $(DEV) $(TOOLS) ## every layer on a cluster of yours, in namespaces of its own (KUBECONFIG=FILE; E2E_ARGS goes to pytest)
+	@if [ -z "$(KUBECONFIG)" ]; then echo "e2e: say which cluster: make e2e KUBECONFIG=FILE" >&2; exit 2; fi
+	@KUBECONFIG="$(KUBECONFIG)" $(BIN)/python -m pytest --cluster kubeconfig tests/e2e/layers $(E2E_ARGS)
+
 .PHONY: lint
 lint: $(DEV) $(TOOLS) $(LINT_VENV)/.done ## ruff, mypy strict, import-linter, chart, image, workflow and shell linters
 	$(BIN)/ruff check .
