@@ -10,16 +10,24 @@ import itertools
 import random
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.contract.api import STRATEGIC_PATCH, Api
 from tests.lab.kwok import TAKE_TURNS, administrator, pod_paths
 
 BEHIND_SECONDS = 0.5
 """So much lateness is made up for; more is given up, or the rate would be followed by bursts."""
+
+
+def started_again(restarts: int) -> dict[str, Any]:
+    """What a kubelet says of a container that runs again; the list that it is in is replaced as a whole."""
+    names = {"name": "main", "image": "registry.lab/crowd:1", "imageID": ""}
+    state = {"running": {"startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}}
+    return {**names, "ready": True, "started": True, "restartCount": restarts, "state": state}
 
 
 class Changes:
@@ -59,7 +67,7 @@ class Changes:
         """Send one change after the other; several do so at once."""
         while True:
             await self._turn()
-            status = {"containerStatuses": [{"name": "main", "restartCount": next(self._restarts)}]}
+            status = {"containerStatuses": [started_again(next(self._restarts))]}
             path = f"{self._random.choice(self._pods)}/status"
             (await self._api.patch(path, {"status": status}, STRATEGIC_PATCH)).expect(200)
             self.answered += 1

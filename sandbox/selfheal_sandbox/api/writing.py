@@ -79,7 +79,7 @@ def replace(objects: Objects, request: Request, target: Target) -> web.Response:
     key, options = target.resource.storage_key, request.write_options()
     obj = stored_form(target.resource, request.object())
     metadata = obj.get("metadata", {})
-    if isinstance(metadata, dict) and not metadata.get("name"):
+    if isinstance(metadata, dict) and not metadata.get("name") and target.subresource != "finalize":
         admission.check_decoding(target.resource, obj, request.strictness(), request.warnings)
         raise errors.unnamed(target.name)
     if objects.store.get(key, target.place, target.name) is None:

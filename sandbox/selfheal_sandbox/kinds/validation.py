@@ -103,8 +103,8 @@ def finalizer_warnings(obj: Object, old: Object | None) -> Iterator[str]:
     for name in (obj.get("metadata") or {}).get("finalizers") or ():
         if "/" not in name and name not in _STANDARD_FINALIZERS and name not in known:
             yield (
-                f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name to avoid accidental conflicts '
-                "with other finalizer writers"
+                f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name to avoid accidental '
+                "conflicts with other finalizer writers"
             )
 
 
