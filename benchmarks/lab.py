@@ -33,7 +33,7 @@ from tests.lab.kwok import (
     wait_for_crowd,
 )
 from tests.lab.lab import running_lab
-from tests.lab.state import Lab
+from tests.lab.state import Lab, LabFolder
 
 CROWD = Crowd()
 GATHER_SECONDS = 900.0
@@ -197,8 +197,13 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def crowded(lab: Lab) -> Iterator[float]:
-    """The crowd in a lab, for as long as the context lasts; gives the seconds until its last pod was ready."""
+def crowded(lab: Lab, *, disperse_after: bool) -> Iterator[float]:
+    """The crowd in a lab, for as long as the context lasts; gives the seconds until its last pod was ready.
+
+    Args:
+        lab: Where.
+        disperse_after: Delete it at the end, which takes minutes; a lab that ends too need not be tidied up.
+    """
     with (
         tempfile.TemporaryDirectory() as folder,
         running_kwok(lab.programs["kwok"], lab.kubeconfig, Path(folder)) as check,
@@ -206,7 +211,9 @@ def crowded(lab: Lab) -> Iterator[float]:
         try:
             yield asyncio.run(gather(lab.kubeconfig, check))
         finally:
-            asyncio.run(disperse(lab.kubeconfig))
+            if disperse_after:
+                say(f"deleting {CROWD.pods:,} pods")
+                asyncio.run(disperse(lab.kubeconfig))
 
 
 async def gather(kubeconfig: Path, check: Callable[[], None]) -> float:
@@ -231,7 +238,8 @@ def main() -> None:
     machine = Machine.here()
     print(f"machine: {machine}", flush=True)
     try:
-        with running_lab(say) as lab, crowded(lab) as seconds:
+        stays_up = LabFolder.of().runner() is not None
+        with running_lab(say) as lab, crowded(lab, disperse_after=stays_up) as seconds:
             results = measure(lab, seconds)
     except LabError as error:
         sys.exit(str(error))

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from tests.contract.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from tests.fuzz import calls
 from tests.fuzz.calls import Call, Calls
-from tests.fuzz.pools import ABSENT, BUDGET, EVERY_EDIT, KINDS, POD, SERVICE, Body, Edit, Kind
+from tests.fuzz.fuzzed_kind import ABSENT, EVERY_EDIT, Body, Edit, Kind
+from tests.fuzz.pools import KINDS, SERVICE
+from tests.fuzz.workload_kinds import BUDGET, POD
 
 CALL_LIMIT = 30
 CALLS_IN_STEP = 3

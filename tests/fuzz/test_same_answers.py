@@ -10,7 +10,8 @@ from tests.lab.api_server import ApiServer
 
 SEQUENCES = 200
 SEED = 1
-PLANTED_SEQUENCES = 300
+PLANTED_SEQUENCES = SEQUENCES
+"""Those that differ nowhere without the bug, so that what is found is the bug."""
 FIVE_MINUTES = 300.0
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(FIVE_MINUTES)]

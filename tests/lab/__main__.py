@@ -83,8 +83,8 @@ def _load_images(folder: LabFolder) -> None:
     require_machine()
     lab = _running(folder)
     for name, archive in build_images(say).items():
-        lab.load_image(archive)
-        say(f"loaded {name} into {' and '.join(lab.nodes)}")
+        nodes = lab.load_image(archive)
+        say(f"loaded {name} into {' and '.join(nodes)}" if nodes else f"{name} is there already")
 
 
 def _running(folder: LabFolder) -> Lab:

@@ -97,6 +97,17 @@ def image_id(archive: Path) -> str:
         return f"sha256:{hashlib.sha256(_member(opened, _manifest(opened)['Config'])).hexdigest()}"
 
 
+def reference(archive: Path) -> str:
+    """What the image is called, e.g. ``registry.lab/pause:1``.
+
+    Raises:
+        OSError: The archive can't be read.
+        ValueError: It is no archive of one image.
+    """
+    with tarfile.open(archive) as opened:
+        return str(_manifest(opened)["RepoTags"][0])
+
+
 def configuration(archive: Path) -> dict[str, Any]:
     """The image's configuration (``config``, ``rootfs``, ``history``), as it is in the archive.
 

@@ -106,14 +106,14 @@ def build_images(
     folder = images_folder(environ)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [image for image in IMAGES if not tuple(keys) or image.key in tuple(keys)]
-    with _alone(folder, say):
+    with _alone(folder, say), _frozen(context, folder) as files:
         bases = [base_archive(base, folder, say) for base in BASES]
         wheels = wheelhouse(folder, say)
         made_of = [*(image_id(base) for base in bases), wheels.name]
-        archives = {image.key: folder / f"{image.key}-{_key(image, made_of, context)}.tar" for image in wanted}
+        archives = {image.key: folder / f"{image.key}-{_key(image, made_of, files)}.tar" for image in wanted}
         missing = [image for image in wanted if not archives[image.key].exists()]
         if missing:
-            _build(missing, archives, bases, wheels, context, say)
+            _build(missing, archives, bases, wheels, files, say)
         _forget_older(folder, archives)
     return archives
 
@@ -132,10 +132,28 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def _key(image: Image, made_of: Iterable[str], context: Path) -> str:
+@contextmanager
+def _frozen(context: Path, folder: Path) -> Iterator[Path]:
+    """A copy of what the images take from the build context: a file edited meanwhile is not in half of them."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".context-") as name:
+        for path in {path for image in IMAGES for path in _copied(image, context)}:
+            source, copy = context / path, Path(name) / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, copy)
+        yield Path(name)
+
+
+def _copied(image: Image, context: Path) -> tuple[str, ...]:
     stages = read_stages((context / "Containerfile").read_text())
-    copied = ("Containerfile", ".dockerignore", *sources(stages, image.target, BUILD_ARGUMENTS))
-    parts = [*made_of, *OPTIONS, image.reference, image.version, digest_of_sources(context, copied)]
+    return ("Containerfile", ".dockerignore", *sources(stages, image.target, BUILD_ARGUMENTS))
+
+
+def _key(image: Image, made_of: Iterable[str], context: Path) -> str:
+    copied = digest_of_sources(context, _copied(image, context))
+    parts = [*made_of, *OPTIONS, image.reference, image.version, copied]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

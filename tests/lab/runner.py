@@ -24,7 +24,8 @@ from tests.lab.errors import LabError
 from tests.lab.namespaces import Namespaces, await_init, nested_command, new_command, run
 from tests.lab.network import NODES
 from tests.lab.node import Node
-from tests.lab.state import URL, LabFolder, State, command, import_image
+from tests.lab.node_images import import_image
+from tests.lab.state import URL, LabFolder, State, command
 
 OUTER = "control-plane"
 CHECK_SECONDS = 0.1

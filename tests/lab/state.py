@@ -17,11 +17,11 @@ from selfheal_core.folders import state_folder
 from tests.lab.errors import LabError
 from tests.lab.namespaces import Namespaces
 from tests.lab.network import API_ADDRESS, LAB_NETWORKS, POD_NETWORK, SERVICE_NETWORK
-from tests.lab.node import CTR, HIDDEN
+from tests.lab.node import HIDDEN
+from tests.lab.node_images import import_if_new
 
 DEFAULT_NAME = "lab"
 URL = f"https://{API_ADDRESS}:6443"
-IMPORT_SECONDS = 300.0
 RUN_SECONDS = 60.0
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
@@ -212,14 +212,15 @@ class Lab:
         inside = Namespaces(self.inits[node]).inside(argv)
         return subprocess.run(inside, capture_output=True, text=True, timeout=timeout_seconds, check=check)
 
-    def load_image(self, archive: Path) -> None:
-        """Load a docker archive into the containerd of every node.
+    def load_image(self, archive: Path) -> tuple[str, ...]:
+        """Load a docker archive into the containerd of every node that does not have it, and return those.
 
         Raises:
             LabError: a node refused it.
         """
         with ThreadPoolExecutor(len(self.inits)) as pool:
-            list(pool.map(lambda init: import_image(Namespaces(init), archive), self.inits.values()))
+            loaded = list(pool.map(lambda init: import_if_new(Namespaces(init), archive), self.inits.values()))
+        return tuple(node for node, is_new in zip(self.inits, loaded, strict=True) if is_new)
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which kubectl and helm speak to the lab as its administrator."""
@@ -235,28 +236,6 @@ class Lab:
 
 HOMES = ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "KUBECACHEDIR")
 PROXIES = ("NO_PROXY",)
-
-
-def import_image(node: Namespaces, archive: Path) -> None:
-    """Load a docker archive into a node's containerd; by its standard input, as it may be where the node cannot see it.
-
-    Raises:
-        LabError: it was refused.
-    """
-    with archive.open("rb") as content:
-        try:
-            done = subprocess.run(
-                node.inside([*CTR, "images", "import", "-"]),
-                stdin=content,
-                capture_output=True,
-                text=True,
-                timeout=IMPORT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise LabError(f"{archive} was not loaded within {IMPORT_SECONDS:.0f} s") from None
-    if done.returncode != 0:
-        raise LabError(f"containerd did not load {archive}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
 
 
 def require_visible(path: Path, variable: str) -> None:

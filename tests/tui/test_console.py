@@ -270,6 +270,25 @@ async def test_an_api_server_that_answers_nothing_is_not_called_live(make_consol
         assert "▲ silent 1m" in console.screen_text()
 
 
+@pytest.mark.parametrize(
+    ("tab", "said"), [("1", "No applications here"), ("2", "No pods here"), ("3", "No Helm releases here")]
+)
+async def test_where_nothing_is_found_connecting_gives_way_to_that(
+    make_console: MakeConsole, tab: str, said: str
+) -> None:
+    console = make_console(ShowcaseFeed(snapshot=None))
+    async with console.app.run_test(size=SIZE):
+        shown = replace(showcase_snapshot(), applications={}, pods={})
+        connecting = {name: replace(source, condition="connecting") for name, source in shown.sources.items()}
+        await console.press(tab)
+        await console.show(replace(shown, sources=connecting, sequence=2))
+        assert "Connecting …" in console.screen_text()
+        await console.show(replace(shown, sequence=3))
+        text = console.screen_text()
+    assert "Connecting" not in text
+    assert said in text
+
+
 async def test_a_window_that_grows_shows_the_worst_rows_again(make_console: MakeConsole) -> None:
     console = make_console()
     async with console.app.run_test(size=(80, 12)) as pilot:

@@ -223,7 +223,7 @@ def admit(
     findings = check_decoding(resource, obj, strictness, warnings)
     if findings.unknown_fields:
         schema.prune(resource, obj)
-    if warnings is not None:
+    if warnings is not None and resource.is_custom:
         warnings.extend(validation.finalizer_warnings(obj, old))
     for owner, field in findings.empty_fields:
         owner.pop(field, None)

@@ -60,7 +60,7 @@ def _keep_cluster_ip(old: Object, new: Object) -> None:
     """A client that replaces a Service without its cluster IP keeps it, unless the type now has none."""
     if new.get("type") == "ExternalName":
         if old.get("type") != "ExternalName" and new.get("clusterIP") == old.get("clusterIP"):
-            for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"):
                 new.pop(field, None)
         return
     if new.get("clusterIP") not in (None, "", old.get("clusterIP")):

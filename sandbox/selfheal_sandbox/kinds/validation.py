@@ -98,7 +98,7 @@ def _finalizer_causes(resource: Resource, metadata: Object) -> Iterator[Cause]:
 
 
 def finalizer_warnings(obj: Object, old: Object | None) -> Iterator[str]:
-    """Yield what a client is told of new finalizers that have no domain."""
+    """Yield what a client is told of new finalizers of a custom object that have no domain."""
     known = ((old or {}).get("metadata") or {}).get("finalizers") or ()
     for name in (obj.get("metadata") or {}).get("finalizers") or ():
         if "/" not in name and name not in _STANDARD_FINALIZERS and name not in known:

@@ -19,8 +19,11 @@ from tests.lab.pki import issue, user
 from tests.lab.state import Lab
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs/how-to/use-it-on-a-bastion.md"
+PAGE = ROOT / "docs/how-to/bastion.md"
 PORT = 2222
+LINK_SECONDS = 3
+HOST_KEY = "ssh_host_ed25519_key"
+HOST_KEY_PUBLIC = f"{HOST_KEY}.pub"
 FIRST_UID = 2000
 COMMAND_SECONDS = 60.0
 START_SECONDS = 90.0
@@ -153,9 +156,10 @@ def kubectl(lab: Lab, *arguments: str, stdin: str = "") -> str:
     return done.stdout
 
 
-def apply(lab: Lab, *objects: Mapping[str, Any]) -> None:
-    """Apply objects."""
-    kubectl(lab, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+def apply(lab: Lab, namespace: str, *objects: Mapping[str, Any]) -> None:
+    """Apply objects; those that name no namespace go to this one."""
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+    kubectl(lab, "-n", namespace, "apply", "-f", "-", stdin=listed)
 
 
 def make_key(path: Path) -> str:
@@ -192,17 +196,54 @@ def role_binding(namespace: str, login: str, role: str) -> dict[str, Any]:
     }
 
 
-def deployment(namespace: str, image: str, logins: tuple[str, ...]) -> dict[str, Any]:
-    """The manifest of the how-to page, for these operators; journals are kept as long as the pod."""
+def manifest() -> str:
+    """The manifest of the how-to page, as it is written."""
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    made: dict[str, Any] = yaml.safe_load(text)
-    made["metadata"]["namespace"] = namespace
+    return str(text)
+
+
+def deployment(image: str, logins: tuple[str, ...]) -> dict[str, Any]:
+    """The Deployment of the how-to page, for these operators and a short time; journals are kept as long as the pod."""
+    _, made = yaml.safe_load_all(manifest())
     pod = made["spec"]["template"]["spec"]
-    pod["containers"][0] |= {"image": image, "imagePullPolicy": "Never"}
+    pod["containers"][0] |= {
+        "image": image,
+        "imagePullPolicy": "Never",
+        "env": [{"name": "SELFHEAL_BASTION_LINK_SECONDS", "value": f"{LINK_SECONDS}"}],
+    }
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     host_keys, alice = volumes["files"]["projected"]["sources"]
     operators = [json.loads(json.dumps(alice).replace("alice", login)) for login in logins]
     volumes["files"]["projected"]["sources"] = [host_keys, *operators]
     del volumes["journals"]["persistentVolumeClaim"]
     volumes["journals"]["emptyDir"] = {}
-    return made
+    return dict(made)
+
+
+def started(lab: Lab, namespace: str, folder: Path) -> BastionPod:
+    """Wait for the bastion of a namespace to be ready."""
+    wait = f"--timeout={START_SECONDS:.0f}s"
+    kubectl(lab, "-n", namespace, "rollout", "status", "deployment/bastion", wait)
+    # The one before may still be there: it is told to end, and ready until then.
+    pods = json.loads(kubectl(lab, "-n", namespace, "get", "pods", "-l", "app=bastion", "-o", "json"))["items"]
+    (pod,) = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    address, name, node = pod["status"]["podIP"], pod["metadata"]["name"], pod["spec"]["nodeName"]
+    (folder / "known_hosts").write_text(f"[{address}]:{PORT} {(folder / HOST_KEY_PUBLIC).read_text()}")
+    return BastionPod(lab, namespace, name, node, address, folder)
+
+
+@contextmanager
+def namespace_of(lab: Lab, name: str) -> Iterator[str]:
+    """A namespace that admits what Pod Security calls baseline, for the time of the block."""
+    kubectl(lab, "create", "namespace", name)
+    try:
+        kubectl(lab, "label", "namespace", name, "pod-security.kubernetes.io/enforce=baseline")
+        yield name
+    finally:
+        kubectl(lab, "delete", "namespace", name, f"--timeout={START_SECONDS:.0f}s")
+
+
+def host_keys(namespace: str, folder: Path) -> dict[str, Any]:
+    """The Secret of the host keys; the public half is beside the private one in the folder."""
+    make_key(folder / HOST_KEY)
+    return secret(namespace, "bastion-host-keys", **{HOST_KEY: (folder / HOST_KEY).read_text()})

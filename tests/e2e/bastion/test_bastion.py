@@ -10,8 +10,6 @@ from tests.e2e.bastion.bastion_pod import COMMAND_SECONDS, BastionPod
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SEEN_SECONDS = 40.0
-NOTICE_SECONDS = 16.0
-"""ClientAliveInterval 3 (asked up to a second late), ClientAliveCountMax 3 and the question that is one too many."""
 END_SECONDS = 5.0
 LEAVES_SCREEN = b"\x1b[?1049l"
 
@@ -37,7 +35,7 @@ def test_a_login_opens_the_console_and_leaves_the_terminal_as_it_was(bastion: Ba
 
 def test_a_terminal_that_shows_no_screen_gets_text(bastion: BastionPod) -> None:
     with bastion.console("alice", "dumb") as console:
-        see(console, "no applications in this scope")
+        see(console, "bastion-test bastion healthy", "healerd unknown")
         assert console.wait(SEEN_SECONDS) == 0
 
 
@@ -120,16 +118,13 @@ def test_neither_root_nor_a_password_gets_in(bastion: BastionPod) -> None:
     assert "Permission denied (publickey)" in keyless.stderr
 
 
-@pytest.mark.xfail(
-    raises=TimeoutError, reason="OpenSSH 9.2 asks no client that it writes to, so TCP alone notices, after minutes"
-)
 def test_a_line_cut_in_mid_screen_leaves_nothing_and_the_next_login_is_fine(bastion: BastionPod) -> None:
     with bastion.console("alice") as console:
         before = console.modes()
         see(console, "[1 Apps]", " live")
         assert any("selfheal-tui" in line for line in bastion.processes())
         with bastion.link_cut():
-            took = bastion.wait_until_nobody_is_left(NOTICE_SECONDS + END_SECONDS)
+            took = bastion.wait_until_nobody_is_left(END_SECONDS)
             assert console.wait(SEEN_SECONDS) == 255
             assert console.modes() == before
     print(f"every process was gone {took:.1f} s after the cut")

@@ -106,7 +106,7 @@ def test_the_bastion_page_installs_without_root(newcomer: Reader) -> None:
         f"export KUBECONFIG=$({newcomer.folder.with_name('clone')}/.venv/bin/selfheal-sandbox kubeconfig)",
     )
 
-    steps = newcomer.types(*up, *page_commands("how-to/use-it-on-a-bastion.md"), seconds=170)
+    steps = newcomer.types(*up, *page_commands("how-to/bastion.md"), seconds=170)
 
     assert failures(steps) == []
     assert "selfheal" in said(steps, "~/selfheal/bin/selfheal --version")

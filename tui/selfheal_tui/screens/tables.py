@@ -138,7 +138,7 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
         if session.all_namespaces != self._spec_namespaces:
             self._spec_namespaces = session.all_namespaces
             self.table.use(self.spec())
-        self.table.note = self.empty_note()
+        self.table.explain(self.empty_note())
         now = session.clock()
         held = self._holds_rows()
         if self.place.filter_text and now - self._filtered_at >= REFILTER_SECONDS and not held:

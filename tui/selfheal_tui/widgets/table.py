@@ -50,7 +50,6 @@ class RowTable(Widget, Generic[Key, Row]):
     Attributes:
         order: Which rows are shown, in which order.
         touched: Whether the operator chose a row; until then the cursor stays on the first one.
-        note: Shown in place of rows while there are none.
         marks: Keys of the rows that the operator marked, in that order; they need not be shown.
     """
 
@@ -62,9 +61,9 @@ class RowTable(Widget, Generic[Key, Row]):
         self.order: RowOrder[Key, Row] = RowOrder(spec.sorts[0].key)
         self.touched = False
         self.marks: dict[Key, None] = {}
-        self.note = spec.empty
         self.sort_index = 0
         self.reverse_order = False
+        self._note = spec.empty
         self._matches: Callable[[Row], bool] | None = None
         self._cursor: Key | None = None
         self._at = 0
@@ -92,9 +91,16 @@ class RowTable(Widget, Generic[Key, Row]):
     def use(self, spec: TableSpec[Row]) -> None:
         """Show other columns."""
         self.spec = spec
-        self.note = spec.empty
+        self._note = spec.empty
         self._lay_out()
         self.refresh()
+
+    def explain(self, note: str) -> None:
+        """Say why there are no rows, in their place while there are none."""
+        if note != self._note:
+            self._note = note
+            if not len(self.order):
+                self.refresh()
 
     def sort_and_filter(self, *, sort_index: int, reverse: bool, matches: Callable[[Row], bool] | None) -> None:
         """Set order and filter."""
@@ -253,7 +259,7 @@ class RowTable(Widget, Generic[Key, Row]):
     def _blank(self, y: int, width: int) -> Strip:
         if len(self.order) or y < HEADER_LINES + 1:
             return to_strip((), width)
-        lines = wrap(line(Span(self.note, "dim")), max(10, width - 2 * MARK_WIDTH))
+        lines = wrap(line(Span(self._note, "dim")), max(10, width - 2 * MARK_WIDTH))
         at = y - HEADER_LINES - 1
         return to_strip((Span(" " * MARK_WIDTH), *lines[at]) if at < len(lines) else (), width)
 
