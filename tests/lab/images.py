@@ -153,8 +153,18 @@ def _copied(image: Image, context: Path) -> tuple[str, ...]:
 
 def _key(image: Image, made_of: Iterable[str], context: Path) -> str:
     copied = digest_of_sources(context, _copied(image, context))
-    parts = [*made_of, *OPTIONS, image.reference, image.version, copied]
+    parts = [*made_of, *_options(image), image.reference, image.version, copied]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _options(image: Image) -> tuple[str, ...]:
+    """Buildah's for one image.
+
+    Buildah 1.28 takes a layer for the same whatever VERSION was: a second image of a target would say that it is the
+    first. It is built without what the first one left.
+    """
+    is_first = image is next(one for one in IMAGES if one.target == image.target)
+    return OPTIONS if is_first else (*OPTIONS, "--no-cache")
 
 
 def _build(
@@ -229,7 +239,7 @@ def build_image(image: Image, out: Path, buildah: list[str], wheels: Path, conte
         BuildError: It can't be built.
     """
     arguments = {**BUILD_ARGUMENTS, "VERSION": image.version}
-    command = [*buildah, "bud", *OPTIONS, "--quiet", "--volume", f"{wheels}:{WHEELS}:ro"]
+    command = [*buildah, "bud", *_options(image), "--quiet", "--volume", f"{wheels}:{WHEELS}:ro"]
     command += [f"--build-arg={name}={value}" for name, value in arguments.items()]
     command += ["--target", image.target, "--tag", image.reference]
     # A build that sees this machine's environment (its pip's settings, say) is another build elsewhere.

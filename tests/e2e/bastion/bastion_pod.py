@@ -14,17 +14,17 @@ from typing import Any
 
 import yaml
 
+from bastion.accounts import FIRST_UID
+from bastion.connections import PORT
 from benchmarks.terminal import Terminal
 from tests.lab.pki import issue, user
 from tests.lab.state import Lab
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/how-to/bastion.md"
-PORT = 2222
 LINK_SECONDS = 3
 HOST_KEY = "ssh_host_ed25519_key"
 HOST_KEY_PUBLIC = f"{HOST_KEY}.pub"
-FIRST_UID = 2000
 COMMAND_SECONDS = 60.0
 START_SECONDS = 90.0
 PYTHON = "/opt/selfheal/bin/python3"
@@ -92,10 +92,10 @@ class BastionPod:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
         )
 
-    def console(self, login: str, term: str = "xterm-256color") -> Terminal:
+    def console(self, login: str, term: str = "xterm-256color", options: tuple[str, ...] = ()) -> Terminal:
         """Log in on a terminal of 80 columns and 24 lines."""
         environ = {name: value for name, value in os.environ.items() if name not in ("COLORTERM", "NO_COLOR")}
-        return Terminal(self.command("ssh", login, "-tt"), {**environ, "TERM": term}, 80, 24)
+        return Terminal(self.command("ssh", login, "-tt", *options), {**environ, "TERM": term}, 80, 24)
 
     def python(self, program: str, *arguments: str) -> str:
         """Run a program of Python in the container, beside sshd, and return what it prints."""
@@ -116,12 +116,13 @@ class BastionPod:
         Raises:
             TimeoutError: Some are left; the text says which.
         """
-        began = time.monotonic()
+        began = looked = time.monotonic()
         while left := self.processes():
-            if time.monotonic() - began > seconds:
+            if looked - began > seconds:
                 raise TimeoutError(f"left after {seconds:g} s: {left}")
-            time.sleep(0.5)
-        return time.monotonic() - began
+            time.sleep(0.2)
+            looked = time.monotonic()
+        return looked - began
 
     @contextmanager
     def link_cut(self) -> Iterator[None]:

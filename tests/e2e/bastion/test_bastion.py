@@ -1,9 +1,15 @@
 """What operators see and can do on the bastion, over OpenSSH's own client, and what is left when the line is cut."""
 
+import socket
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from bastion.connections import LARGEST_NEW_PER_ADDRESS, LOGIN_GRACE_SECONDS, PORT
 from benchmarks.terminal import Terminal
 from tests.e2e.bastion.bastion_pod import COMMAND_SECONDS, BastionPod
 
@@ -11,6 +17,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SEEN_SECONDS = 40.0
 END_SECONDS = 5.0
+GAP_SECONDS = 0.5
+"""Well below half of the 3 seconds that a line may be dead here; taking the link down and up adds to it."""
 LEAVES_SCREEN = b"\x1b[?1049l"
 
 
@@ -100,6 +108,7 @@ def test_sftp_is_refused(bastion: BastionPod) -> None:
     [
         (("-W", "10.96.0.1:443"), "stdio forwarding failed"),
         (("-N", "-R", "18080:127.0.0.1:1", "-o", "ExitOnForwardFailure=yes"), "remote port forwarding failed"),
+        (("-N", "-R", "/tmp/forwarded:/tmp/none", "-o", "ExitOnForwardFailure=yes"), "remote port forwarding failed"),
     ],
 )
 def test_ports_are_not_forwarded(bastion: BastionPod, options: tuple[str, ...], said: str) -> None:
@@ -107,6 +116,49 @@ def test_ports_are_not_forwarded(bastion: BastionPod, options: tuple[str, ...], 
 
     assert done.returncode == 255
     assert said in done.stderr
+
+
+def test_an_agent_is_not_forwarded(bastion: BastionPod, agent: str) -> None:
+    with bastion.console("alice", options=("-A", "-o", f"IdentityAgent={agent}")) as console:
+        see(console, "[1 Apps]")
+        # Where sshd puts an agent's socket, in a folder of its own.
+        assert "ssh-" not in bastion.python("import os; print(os.listdir('/tmp'))")
+        console.send("q")
+        assert console.wait(SEEN_SECONDS) == 0
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[str]:
+    """The socket of an agent without keys."""
+    path = tmp_path / "agent"
+    running = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + COMMAND_SECONDS
+        while not path.exists():
+            assert time.monotonic() < until, "the agent listens"
+            time.sleep(0.05)
+        yield str(path)
+    finally:
+        running.terminate()
+        running.wait(COMMAND_SECONDS)
+
+
+def test_who_connects_and_does_not_log_in_keeps_nobody_out_for_long(bastion: BastionPod) -> None:
+    with ExitStack() as held:
+        knocking = [
+            held.enter_context(socket.create_connection((bastion.address, PORT), COMMAND_SECONDS))
+            for _ in range(LARGEST_NEW_PER_ADDRESS)
+        ]
+        assert {one.recv(7) for one in knocking} == {b"SSH-2.0"}
+        refused = held.enter_context(socket.create_connection((bastion.address, PORT), COMMAND_SECONDS))
+        assert refused.recv(100) == b"Not allowed at this time\r\n"
+        began = time.monotonic()
+        for one in knocking:
+            while one.recv(1000):
+                pass
+        assert time.monotonic() - began < LOGIN_GRACE_SECONDS + END_SECONDS
+
+        assert "this bastion opens the console" in bastion.ssh("alice", "id").stderr
 
 
 def test_neither_root_nor_a_password_gets_in(bastion: BastionPod) -> None:
@@ -134,3 +186,14 @@ def test_a_line_cut_in_mid_screen_leaves_nothing_and_the_next_login_is_fine(bast
         console.send("q")
         assert console.wait(SEEN_SECONDS) == 0
     assert "session ended" in bastion.journal("alice")[-1]["text"]
+
+
+def test_a_short_gap_in_the_line_is_survived(bastion: BastionPod) -> None:
+    with bastion.console("alice") as console:
+        see(console, "[1 Apps]", " live")
+        with bastion.link_cut():
+            console.send("2")
+            time.sleep(GAP_SECONDS)
+        see(console, "[2 Pods]", " live")
+        console.send("q")
+        assert console.wait(SEEN_SECONDS) == 0
