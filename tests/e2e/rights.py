@@ -36,10 +36,10 @@ def in_request_log(log: Path, user: str) -> Iterator[Asked]:
 
 
 def _entries(log: Path, user: str) -> Iterator[dict[str, Any]]:
-    """The lines that name a user, which are few of many."""
+    """The lines that name a user, which are few of many; not the one that is just being written."""
     with log.open() as lines:
         for line in lines:
-            if user in line:
+            if user in line and line.endswith("\n"):
                 yield json.loads(line)
 
 

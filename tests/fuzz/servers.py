@@ -29,7 +29,12 @@ def sandbox_server(bug: str = "") -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{_port(process)}"
     finally:
-        process.communicate(timeout=STOP_SECONDS)  # it ends when its input is closed
+        try:
+            process.communicate(timeout=STOP_SECONDS)  # it ends when its input is closed
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
 
 
 def _port(process: "subprocess.Popen[bytes]") -> int:

@@ -150,17 +150,26 @@ def _end_of(log: Path) -> str:
 
 
 def _answers(url: str, plane: ControlPlane) -> bool:
-    with suppress(OSError), urllib.request.urlopen(url, timeout=2.0, context=_tls(plane)) as answer:
+    with suppress(OSError), _opener(plane).open(url, timeout=2.0) as answer:
         return bool(answer.status == 200)
     return False
 
 
 def _post(url: str, body: bytes, plane: ControlPlane) -> bytes:
     try:
-        with urllib.request.urlopen(url, body, timeout=10.0, context=_tls(plane)) as answer:
+        with _opener(plane).open(url, body, timeout=10.0) as answer:
             return bytes(answer.read())
     except urllib.error.HTTPError as error:
         raise LabError(f"etcd refuses {url}: HTTP {error.code} {error.read()[:200]!r}") from None
+    except OSError as error:
+        raise LabError(f"etcd does not answer {url}: {error}") from None
+
+
+def _opener(plane: ControlPlane) -> urllib.request.OpenerDirector:
+    """Return what asks etcd and the API server, past any proxy that the environment names."""
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_tls(plane))
+    )
 
 
 def _tls(plane: ControlPlane) -> ssl.SSLContext:

@@ -1,10 +1,13 @@
 """Whether a lab's API answers, its nodes are ready and its add-ons run: asked through kubectl, then judged."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from tests.lab.components import environment
 
 Object = Mapping[str, Any]
 REQUEST_SECONDS = 5.0
@@ -18,7 +21,12 @@ def read(kubectl: Path, kubeconfig: Path, path: str) -> str | None:
     request = ["get", "--raw", path, f"--kubeconfig={kubeconfig}"]
     try:
         done = subprocess.run(
-            [str(kubectl), *request], capture_output=True, text=True, timeout=REQUEST_SECONDS, check=False
+            [str(kubectl), *request],
+            capture_output=True,
+            text=True,
+            timeout=REQUEST_SECONDS,
+            env=environment(os.environ),
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return None

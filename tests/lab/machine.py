@@ -1,5 +1,6 @@
 """A look at what a machine has of all that a lab could leave on it."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ class Machine:
         return cls(
             interfaces=frozenset(path.name for path in Path("/sys/class/net").iterdir()),
             routes=frozenset(output("ip route").splitlines()),
-            rules=frozenset(line for command in rules for line in output(command).splitlines() if line[:1] != "#"),
+            rules=frozenset(rule for command in rules for rule in without_counters(output(command))),
             mounts=frozenset(mount for mount in mounts if "/.buildah-" not in mount),
             groups=frozenset(path for path in groups if "/selfheal-lab-" not in path or f"/{group_name(lab)}-" in path),
         )
@@ -38,6 +39,12 @@ class Machine:
         """Return what is there now and was not before, without what is the same."""
         found = {one.name: getattr(self, one.name) - getattr(before, one.name) for one in fields(self)}
         return {name: set(added) for name, added in found.items() if added}
+
+
+def without_counters(listing: str) -> list[str]:
+    """Return the lines of a firewall's rules, without comments and without counts of packets, which go on."""
+    lines = (line for line in listing.splitlines() if line[:1] != "#")
+    return [re.sub(r"\[\d+:\d+\]|packets \d+ bytes \d+", "", line) for line in lines]
 
 
 def output(command: str) -> str:

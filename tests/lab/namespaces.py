@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,15 +46,22 @@ class Namespaces:
         self.run(["ip", "-batch", "-"], lines=lines, kinds=("--net",))
 
 
-def run(argv: Sequence[str], lines: Iterable[str] = ()) -> str:
+def run(argv: Sequence[str], lines: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> str:
     """Run a short command and return its output.
+
+    Args:
+        argv: the command.
+        lines: for its standard input.
+        environment: instead of this process's.
 
     Raises:
         LabError: it failed or took too long.
     """
     text = "".join(f"{line}\n" for line in lines)
     try:
-        done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=SETUP_SECONDS, check=False)
+        done = subprocess.run(
+            argv, input=text, capture_output=True, text=True, timeout=SETUP_SECONDS, env=environment, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LabError(f"{argv[0]} failed: {error}") from None
     if done.returncode != 0:

@@ -1,5 +1,6 @@
 """Images in a node's containerd: which it has, and loading those it has not."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -43,26 +44,36 @@ def import_if_new(node: Namespaces, archive: Path) -> bool:
     Raises:
         LabError: it was refused.
     """
-    listed = node.inside([*CTR, "images", "ls"])
-    try:
-        done = subprocess.run(listed, capture_output=True, text=True, timeout=LIST_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        raise LabError(f"containerd did not list its images within {LIST_SECONDS:.0f} s") from None
-    if has_image(done.stdout, reference(archive), image_id(archive)):
+    manifest = manifest_of(_ctr(node, "images", "ls"), reference(archive))
+    if manifest and config_of(_ctr(node, "content", "get", manifest)) == image_id(archive):
         return False
     import_image(node, archive)
     return True
 
 
-def has_image(listing: str, name: str, identity: str) -> bool:
-    """Whether a name stands for an image.
+def _ctr(node: Namespaces, *arguments: str) -> str:
+    """What ctr prints; nothing if it fails, as an import then says why."""
+    command = node.inside([*CTR, *arguments])
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=LIST_SECONDS, check=False).stdout
+    except subprocess.TimeoutExpired:
+        raise LabError(f"containerd did not answer ctr {' '.join(arguments)} within {LIST_SECONDS:.0f} s") from None
+
+
+def manifest_of(listing: str, name: str) -> str:
+    """Digest of the manifest that an image's name stands for; "" if it stands for none.
 
     Args:
-        listing: What ``ctr images ls`` prints: a name, a type and the digest of a manifest in each line. Kubernetes'
-            part of containerd lists each image by its id, too.
+        listing: What ``ctr images ls`` prints: a name, a type and a digest in each line.
         name: Of the image.
-        identity: Its id, ``sha256:...``.
     """
-    lines = [line.split() for line in listing.splitlines()[1:]]
-    manifests = {words[0]: words[2] for words in lines if len(words) > 2}
-    return name in manifests and manifests[name] == manifests.get(identity)
+    lines = [line.split() for line in listing.splitlines()]
+    return next((words[2] for words in lines if len(words) > 2 and words[0] == name), "")
+
+
+def config_of(manifest: str) -> str:
+    """The image's id, ``sha256:...``, out of its manifest; "" if that is none."""
+    try:
+        return str(json.loads(manifest)["config"]["digest"])
+    except (ValueError, KeyError, TypeError):
+        return ""

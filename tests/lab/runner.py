@@ -18,7 +18,7 @@ from types import FrameType
 import yaml
 
 from tests.lab import addons, cgroups, control_plane, health, leftovers, network, node, pki
-from tests.lab.components import Component, Components
+from tests.lab.components import Component, Components, environment
 from tests.lab.control_plane import AUDIT_POLICY, ControlPlane
 from tests.lab.errors import LabError
 from tests.lab.namespaces import Namespaces, await_init, nested_command, new_command, run
@@ -210,7 +210,8 @@ class Runner:
     def _run_addons(self) -> None:
         kubectl = str(self._programs["kubectl"])
         access = f"--kubeconfig={self._folder.kubeconfig}", f"--cache-dir={self._folder.path / 'home' / 'kubecachedir'}"
-        run([kubectl, "apply", "--server-side", *access, "--filename", str(addons.MANIFESTS)])
+        apply = [kubectl, "apply", "--server-side", *access, "--filename", str(addons.MANIFESTS)]
+        run(apply, environment=environment(os.environ))
         names = [image.program for image in addons.ADDONS]
 
         def available() -> bool:

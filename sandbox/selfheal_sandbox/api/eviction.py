@@ -63,6 +63,7 @@ def evict_pod(objects: Objects, key: Key, namespace: str, name: str, options: De
             charge(objects, budget, pod, options)
     if not options.dry_run and not is_terminating(pod):
         objects.set_status(key, pod, disrupted(status_of(pod), objects.clock()))
+        options = replace(options, resource_version=None)  # held a moment ago; the condition made a new version
     objects.delete(key, namespace, name, options=options)
 
 

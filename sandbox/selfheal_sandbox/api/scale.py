@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from selfheal_sandbox.api import decoding, errors, patching
+from selfheal_sandbox.api import admission, decoding, errors, patching
 from selfheal_sandbox.api.json_patch import json_patch
 from selfheal_sandbox.api.merge_patch import merge_patch
 from selfheal_sandbox.api.objects import Objects
@@ -30,11 +30,11 @@ def scale(objects: Objects, request: Request, target: Target) -> web.Response:
     key, resource = target.resource.storage_key, target.resource
     if request.method not in ("GET", "PUT", "PATCH"):
         raise errors.method_not_allowed()
-    replacement = checked_object(SCALE, request.object()) if request.method == "PUT" else None
+    replacement = _replacement(request, target) if request.method == "PUT" else None
     current = scale_of(resource, objects.get(key, target.place, target.name))
     if request.method == "GET":
         return json_response(current)
-    wanted = replacement or _patched(request, current)
+    wanted = _patched(request, current) if replacement is None else replacement
     metadata: Object = wanted.get("metadata") or {}
     replicas = _replicas(target.name, (wanted.get("spec") or {}).get("replicas", 0))
     preconditions = {field: metadata[field] for field in ("resourceVersion", "uid") if metadata.get(field)}
@@ -46,6 +46,16 @@ def scale(objects: Objects, request: Request, target: Target) -> web.Response:
 
     changed = objects.update(key, target.place, target.name, scaled, subresource="scale", **request.write_options())
     return json_response(scale_of(resource, changed), warnings=request.warnings)
+
+
+def _replacement(request: Request, target: Target) -> Object:
+    """Return the Scale that a PUT carries; it has to say whose it is."""
+    sent = checked_object(SCALE, request.object())
+    metadata: Object = sent.get("metadata") or {}
+    if not metadata.get("name"):
+        raise errors.unnamed(target.name)
+    admission.check_place(metadata, target.place, target.name)
+    return sent
 
 
 def _patched(request: Request, current: Object) -> Object:

@@ -1,7 +1,7 @@
 """Kubernetes quantities: `500m`, `128Mi`, `1e3`."""
 
 import re
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 
 _PATTERN = re.compile(
     r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?P<suffix>Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?\d{1,2})?"
@@ -10,6 +10,8 @@ _BINARY = {suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", 
 _DECIMAL = {suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m", "", "k", "M"), -3)}
 _DECIMAL |= {"G": Decimal(10) ** 9, "T": Decimal(10) ** 12, "P": Decimal(10) ** 15, "E": Decimal(10) ** 18}
 _FACTORS = _BINARY | _DECIMAL
+_NANO_DIGITS, _LARGEST_EXPONENT = 9, 99
+_EXPONENTS = range(-_NANO_DIGITS, _LARGEST_EXPONENT + 1, 3)
 
 
 def is_quantity(text: str) -> bool:
@@ -40,13 +42,19 @@ def canonical_quantity(value: str | float) -> str:
     Raises:
         ValueError: It is not a quantity.
     """
-    amount = parse_quantity(value)
     text = str(value)
+    with localcontext() as context:
+        # Every digit from the first one to a billionth, or decimal refuses to round and to divide.
+        context.prec = len(text) + _LARGEST_EXPONENT + _NANO_DIGITS
+        return _canonical(parse_quantity(text), text)
+
+
+def _canonical(amount: Decimal, text: str) -> str:
     if text.endswith("i") and abs(amount) >= 1024 and amount == amount.to_integral_value():
         return _in_units(amount, {"": Decimal(1), **_BINARY})
     amount = amount.quantize(_DECIMAL["n"], ROUND_CEILING if amount > 0 else ROUND_FLOOR)
     if re.search(r"[eE][+-]?\d", text):
-        return _in_units(amount, {f"e{power}" if power else "": Decimal(10) ** power for power in range(-9, 19, 3)})
+        return _in_units(amount, {f"e{power}" if power else "": Decimal(10) ** power for power in _EXPONENTS})
     return _in_units(amount, _DECIMAL)
 
 

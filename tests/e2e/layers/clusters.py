@@ -140,7 +140,7 @@ def on_kubeconfig(home: Path, environ: Mapping[str, str]) -> Iterator[Cluster]:
     namespace, system = new_namespaces()
     before = Stage(pinned, namespace, found, quiet=True)
     others = before.run("kubectl", "get", "namespaces", "-o", "jsonpath={.items[*].metadata.name}").stdout.split()
-    with service_proxy(found["kubectl"], pinned) as url:
+    with gone_at_the_end(pinned), service_proxy(found["kubectl"], pinned) as url:
         profile = ClusterProfile(
             images=given_images(environ),
             healerd_namespace=system,
@@ -179,6 +179,15 @@ def pin_context(kubectl: str, environ: Mapping[str, str], to: Path) -> None:
 
 
 @contextmanager
+def gone_at_the_end(credentials: Path) -> Iterator[None]:
+    """Remove a file with credentials at the end: pytest keeps the folders of its last runs."""
+    try:
+        yield
+    finally:
+        credentials.unlink(missing_ok=True)
+
+
+@contextmanager
 def service_proxy(kubectl: str, kubeconfig: Path) -> Iterator[str]:
     """A ``kubectl proxy`` on a free port of loopback; gives its address."""
     command = [kubectl, "proxy", "--port=0", "--kubeconfig", str(kubeconfig)]
@@ -200,5 +209,7 @@ def removed(stage: Stage) -> Iterator[None]:
         yield
     finally:
         system = stage.profile.healerd_namespace
-        stage.run("helm", "uninstall", "healerd", "-n", system, "--ignore-not-found", check=False)
-        stage.run("kubectl", "delete", "namespace", stage.namespace, system, "--ignore-not-found", check=False)
+        try:
+            stage.run("helm", "uninstall", "healerd", "-n", system, "--ignore-not-found", check=False)
+        finally:
+            stage.run("kubectl", "delete", "namespace", stage.namespace, system, "--ignore-not-found", check=False)

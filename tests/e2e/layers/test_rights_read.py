@@ -37,6 +37,14 @@ def test_only_what_this_user_asked_for_counts(tmp_path: Path) -> None:
     assert list(in_request_log(log, ME)) == [Asked(("", "pods", "list"), 200)]
 
 
+def test_a_line_that_is_not_written_to_its_end_is_left_for_later(tmp_path: Path) -> None:
+    log = tmp_path / "requests.jsonl"
+    line = json.dumps({"user": ME, "verb": "list", "path": "/api/v1/pods", "code": 200})
+    log.write_text(f"{line}\n{line[:-5]}")
+
+    assert len(list(in_request_log(log, ME))) == 1
+
+
 def test_an_audit_log_names_resources_itself(tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     about = {"resource": "pods", "subresource": "eviction", "namespace": "shop", "name": "web-1", "apiVersion": "v1"}

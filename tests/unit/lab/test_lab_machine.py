@@ -8,6 +8,7 @@ import pytest
 
 from tests.lab.errors import LabError
 from tests.lab.lab import require_space
+from tests.lab.machine import without_counters
 from tests.lab.packages import install_missing, missing, require_machine
 
 ROOT = Path(__file__).parents[3]
@@ -66,3 +67,11 @@ def test_a_lab_that_is_not_up_is_an_exit_code_and_a_sentence(verb: str, tmp_path
     assert done.returncode == 1
     assert "lab 'nobodys' is not up" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_packets_that_were_counted_are_no_change_of_a_machines_rules() -> None:
+    before = "# Generated\n:INPUT ACCEPT [12:3456]\n  counter packets 1 bytes 60 accept\n-A INPUT -j DROP\n"
+    after = "# Generated later\n:INPUT ACCEPT [13:3516]\n  counter packets 2 bytes 120 accept\n-A INPUT -j DROP\n"
+
+    assert without_counters(before) == without_counters(after)
+    assert without_counters(before) != without_counters(before.replace("DROP", "ACCEPT"))

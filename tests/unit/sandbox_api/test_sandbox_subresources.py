@@ -62,6 +62,14 @@ async def test_a_malformed_scale_is_refused(server: Server, body: Any, content_t
     assert server.objects.get(DEPLOYMENTS, NS, "d")["spec"]["replicas"] == 2
 
 
+@pytest.mark.parametrize("body", [{}, {"spec": {"replicas": 0}}, {"metadata": {"name": "e"}, "spec": {"replicas": 0}}])
+async def test_a_scale_that_is_put_says_whose_it_is(server: Server, body: Object) -> None:
+    server.objects.create(DEPLOYMENTS, NS, deployment("d"))
+
+    assert (await server.ask("PUT", f"{APPS}/d/scale", body)).code == 400
+    assert server.objects.get(DEPLOYMENTS, NS, "d")["spec"]["replicas"] == 2
+
+
 async def test_a_custom_resource_scales_by_the_paths_of_its_definition(server: Server) -> None:
     server.objects.create(DEFINITIONS, "", definition())
     server.objects.create(WIDGETS, NS, widget("w", size=2))
@@ -159,6 +167,18 @@ async def test_an_eviction_that_is_refused_for_another_reason_charges_nothing(se
     assert refused.code == 409
     assert status_of(server.objects.get(BUDGETS, NS, "b"))["disruptionsAllowed"] == 1
     assert (await evict(server, "a")).code == 201
+
+
+async def test_an_eviction_of_the_version_that_was_read_goes_through(server: Server) -> None:
+    running(server.objects, "a")
+    version = server.objects.get(PODS, NS, "a")["metadata"]["resourceVersion"]
+    body = {"kind": "Eviction", "apiVersion": "policy/v1", "metadata": {"name": "a"}}
+
+    stale = await evict(server, "a", {**body, "deleteOptions": {"preconditions": {"resourceVersion": "1"}}})
+    answer = await evict(server, "a", {**body, "deleteOptions": {"preconditions": {"resourceVersion": version}}})
+
+    assert (stale.code, answer.code) == (409, 201)
+    assert server.objects.store.get(PODS, NS, "a") is None
 
 
 async def test_a_dry_run_of_an_eviction_asks_the_budget_and_charges_nothing(server: Server) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfheal_sandbox.kinds.quantity import is_quantity, parse_quantity
+from selfheal_sandbox.kinds.quantity import canonical_quantity, is_quantity, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,25 @@ def test_anything_else_is_refused(text: str) -> None:
     assert not is_quantity(text)
     with pytest.raises(ValueError, match="not a quantity"):
         parse_quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("0.5", "500m"),
+        ("1024Mi", "1Gi"),
+        ("0.5Ki", "512"),
+        ("1E3", "1e3"),
+        ("-1500m", "-1500m"),
+        ("100000000000000000000", "100E"),
+        ("1e25", "10e24"),
+        ("1e99", "1e99"),
+        ("9" * 40, "9" * 40),
+        ("1e-99", "1e-9"),
+    ],
+)
+def test_a_quantity_is_written_in_the_largest_unit_that_leaves_a_whole_number(text: str, canonical: str) -> None:
+    assert canonical_quantity(text) == canonical
 
 
 @settings(derandomize=True)
