@@ -18,6 +18,7 @@ from pathlib import Path
 from selfheal_core.errors import BadUsage, SelfhealError
 
 PORT = 2222
+ACCEPT_PAUSE_SECONDS = 1.0
 BACKLOG = 32
 LINK_VARIABLE = "SELFHEAL_BASTION_LINK_SECONDS"
 LINK_SECONDS = 15
@@ -149,7 +150,8 @@ class Connections:
             accepted, peer = self.listener.accept()
         except (BlockingIOError, ConnectionError):
             return ""
-        except OSError as error:
+        except OSError as error:  # the machine is out of files or memory, and the next try would come at once
+            time.sleep(ACCEPT_PAUSE_SECONDS)
             return f"cannot accept a connection: {error.strerror}"
         address = str(peer[0]).removeprefix("::ffff:")
         now = time.monotonic()

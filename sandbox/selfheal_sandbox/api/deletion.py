@@ -22,10 +22,13 @@ DEFAULT_POD_GRACE_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """``meta/v1 DeleteOptions``: grace, preconditions, and what happens to dependents."""
+    """``meta/v1 DeleteOptions``: grace, preconditions, and what happens to dependents.
+
+    Without a propagation, what an earlier deletion or a client has said of the dependents holds, else ``Background``.
+    """
 
     grace_period_seconds: int | None = None
-    propagation: Propagation = "Background"
+    propagation: Propagation | None = None
     uid: str | None = None
     resource_version: str | None = None
     dry_run: bool = False
@@ -63,13 +66,13 @@ def delete_options(body: Object, query: Object) -> DeleteOptions:
     )
 
 
-def _propagation(options: Object) -> Propagation:
+def _propagation(options: Object) -> Propagation | None:
     policy = _typed(options, "propagationPolicy", str)
     orphan = _typed(options, "orphanDependents", bool)
     if policy is not None and orphan is not None:
         raise bad_request("orphanDependents and propagationPolicy cannot be both set")
     if not policy:
-        return "Orphan" if orphan else "Background"
+        return None if orphan is None else "Orphan" if orphan else "Background"
     for known in PROPAGATIONS:
         if policy == known:
             return known
@@ -101,11 +104,12 @@ def decide(obj: Object, options: DeleteOptions, *, now: datetime) -> Removal | T
 
 
 def _finalizers(obj: Object, options: DeleteOptions) -> list[str]:
-    """Return the finalizers that a deletion leaves: one for the garbage collector replaces the other one."""
-    wanted = _COLLECTOR_FINALIZERS.get(options.propagation)
-    if wanted is None or obj["kind"] == "Event":  # of which nothing depends (GarbageCollectionPolicy Unsupported)
+    """Return the finalizers that a deletion leaves: what it says to the garbage collector replaces what was said."""
+    if options.propagation is None or obj["kind"] == "Event":  # nothing depends on those (GarbageCollectionPolicy)
         return list(finalizers_of(obj))
-    return [*(each for each in finalizers_of(obj) if each not in _COLLECTOR_FINALIZERS.values()), wanted]
+    others = [each for each in finalizers_of(obj) if each not in _COLLECTOR_FINALIZERS.values()]
+    wanted = _COLLECTOR_FINALIZERS.get(options.propagation)
+    return others if wanted is None else [*others, wanted]
 
 
 def _grace_seconds(obj: Object, options: DeleteOptions) -> int:

@@ -63,7 +63,7 @@ class GarbageCollector:
     def _check_owners(self, item: Reference, obj: Object) -> None:
         alive = [owner for owner in owners_of(obj) if self._exists(owner, item.namespace)]
         if not alive:
-            self._delete(item, obj, "Background")
+            self._delete(item, obj, None)
         elif len(alive) < len(owners_of(obj)):
             self._objects.patch_object(item.key, obj, lambda current: with_metadata(current, ownerReferences=alive))
 
@@ -107,7 +107,7 @@ class GarbageCollector:
         for reference, dependent in self._dependents(owner):
             self._objects.patch_object(reference.key, dependent, lambda current: released(current, owner))
 
-    def _delete(self, item: Reference, obj: Object, propagation: Propagation) -> None:
+    def _delete(self, item: Reference, obj: Object, propagation: Propagation | None) -> None:
         options = DeleteOptions(propagation=propagation, uid=uid_of(obj))
         self._objects.delete(item.key, item.namespace, item.name, options=options)
 

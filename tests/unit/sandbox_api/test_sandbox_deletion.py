@@ -96,6 +96,14 @@ def test_the_garbage_collector_gets_a_finalizer_of_its_own(propagation: str, fin
     assert metadata_after(decided(obj, propagation=propagation))["finalizers"] == ["x/y", finalizer]
 
 
+@pytest.mark.parametrize("said", ["foregroundDeletion", "orphan"])
+def test_what_was_said_of_dependents_holds_until_another_deletion_says_otherwise(said: str) -> None:
+    obj = {"kind": "ConfigMap", "metadata": {"name": "c", "finalizers": ["x/y", said]}}
+
+    assert metadata_after(decided(obj))["finalizers"] == ["x/y", said]
+    assert metadata_after(decided(obj, propagation="Background"))["finalizers"] == ["x/y"]
+
+
 @pytest.mark.parametrize(
     ("obj", "finished"),
     [
@@ -118,6 +126,7 @@ def test_options_come_from_the_body_and_the_query() -> None:
     assert options == DeleteOptions(0, "Foreground", "u", None, dry_run=True)
     assert delete_options({"orphanDependents": True}, {}).propagation == "Orphan"
     assert delete_options({"orphanDependents": False}, {}).propagation == "Background"
+    assert delete_options({}, {}).propagation is None
     assert delete_options({"gracePeriodSeconds": -5}, {}).grace_period_seconds == 1
 
 
