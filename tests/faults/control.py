@@ -95,7 +95,13 @@ class Control:
     def _requests(self) -> list[dict[str, Any]]:
         now = time.monotonic()
         return [
-            {"kind": request.kind, "method": request.method, "path": request.path, "age": now - request.at}
+            {
+                "kind": request.kind,
+                "method": request.method,
+                "path": request.path,
+                "selector": request.query.get("fieldSelector", ""),
+                "age": now - request.at,
+            }
             for request in self._server.requests
         ]
 

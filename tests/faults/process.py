@@ -81,7 +81,7 @@ class ServerProcess:
         self._process.send_signal(signal.SIGCONT)
 
     def requests(self) -> list[dict[str, Any]]:
-        """All requests so far: ``kind``, ``method``, ``path``, ``age`` in seconds."""
+        """All requests so far: ``kind``, ``method``, ``path``, field ``selector``, ``age`` in seconds."""
         found: list[dict[str, Any]] = self.command(requests=True)["requests"]
         return found
 
