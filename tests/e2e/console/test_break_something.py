@@ -13,7 +13,7 @@ from selfheal_cli.demo.stage import Stage
 from selfheal_cli.session import Session, first_data, open_session
 from selfheal_core.ops.faults import BAD_RELEASE, CPU_PEAK, CRASH, CRASH_LOOP, DRAIN, UNREADY, Fault
 from selfheal_core.ops.operation import Progress, Target
-from tests.e2e.console.test_rollback_by_keys import CONSOLE, press, see
+from tests.e2e.console.test_rollback_by_keys import CONSOLE, leave, press, see
 from tests.e2e.sandbox_process import SandboxProcess, start_sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
@@ -88,7 +88,7 @@ def test_a_crash_by_keys_is_healed_before_the_operators_eyes(demo: SandboxProces
         press(console, "\r", "Heals", "layer 1", "y break something")
         press(console, "y", "RECOVERED in")
         see(console, "1 restarts since")
-        press(console, "\r", "[1 Apps]")
+        leave(console, "\r", "RECOVERED in")
         press(console, "@", "[8 Journal]", "break", "recovered")
 
 
