@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from selfheal_sandbox.api.ports import Identity
+from selfheal_sandbox.certificates import builder, key_usage
 from selfheal_sandbox.rbac.authorizer import MASTERS, account_groups, account_username
 
 ADMIN = Identity("sandbox-admin", (MASTERS, "system:authenticated"))
@@ -54,40 +55,11 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + VALID_FOR)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
 def _authority(key: ec.EllipticCurvePrivateKey, begin: datetime) -> x509.Certificate:
     name = _name("selfheal-sandbox")
-    builder = _builder(name, name, key.public_key(), begin)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    return builder.add_extension(_key_usage(signs_certificates=True), critical=True).sign(key, hashes.SHA256())
+    building = builder(name, name, key.public_key(), begin, VALID_FOR)
+    building = building.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    return building.add_extension(key_usage(signs_certificates=True), critical=True).sign(key, hashes.SHA256())
 
 
 def _server(
@@ -98,16 +70,16 @@ def _server(
 ) -> x509.Certificate:
     addresses: list[x509.GeneralName] = [x509.IPAddress(IPv4Address(HOST)), *(x509.DNSName(name) for name in NAMES)]
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-    builder = _builder(_name("selfheal-sandbox-api"), authority.subject, key.public_key(), begin)
+    building = builder(_name("selfheal-sandbox-api"), authority.subject, key.public_key(), begin, VALID_FOR)
     for extension, critical in (
         (x509.SubjectAlternativeName(addresses), False),
         (issuer_key, False),
         (x509.BasicConstraints(ca=False, path_length=None), True),
-        (_key_usage(signs_certificates=False), True),
+        (key_usage(signs_certificates=False), True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
     ):
-        builder = builder.add_extension(extension, critical=critical)
-    return builder.sign(authority_key, hashes.SHA256())
+        building = building.add_extension(extension, critical=critical)
+    return building.sign(authority_key, hashes.SHA256())
 
 
 def server_context(certificates: Certificates) -> ssl.SSLContext:

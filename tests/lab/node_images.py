@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.lab.errors import LabError
+from tests.lab.errors import LabError, last_line
 from tests.lab.image_files import image_id, reference
 from tests.lab.namespaces import Namespaces
 from tests.lab.node import CTR
@@ -32,7 +32,7 @@ def import_image(node: Namespaces, archive: Path) -> None:
         except subprocess.TimeoutExpired:
             raise LabError(f"{archive} was not loaded within {IMPORT_SECONDS:.0f} s") from None
     if done.returncode != 0:
-        raise LabError(f"containerd did not load {archive}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
+        raise LabError(f"containerd did not load {archive}: {last_line(done.stderr)}")
 
 
 def import_if_new(node: Namespaces, archive: Path) -> bool:

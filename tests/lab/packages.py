@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab.errors import LabError
+from tests.lab.errors import LabError, last_line
 
 CNI_PLUGINS = Path("/usr/lib/cni")
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
@@ -91,7 +91,7 @@ def _apt(*arguments: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no output"])[-1]
+    return "" if done.returncode == 0 else last_line(done.stderr)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ later, for example of a person with rights of their own.
 
 import base64
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from selfheal_sandbox import private_file
+from selfheal_sandbox.certificates import builder, key_usage
 
 CLUSTER = "ca"
 """File name of the authority that everybody in the cluster trusts."""
@@ -105,11 +107,11 @@ def write_pki(folder: Path, url: str, certificates: Iterable[Certificate]) -> No
     for authority in (CLUSTER, FRONT_PROXY):
         _make_authority(folder, authority)
     account_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    _write(folder / f"{ACCOUNT_KEY}.key", _key_text(account_key))
+    private_file.write(folder / f"{ACCOUNT_KEY}.key", _key_text(account_key))
     public = account_key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    _write(folder / f"{ACCOUNT_KEY}.pub", public)
+    private_file.write(folder / f"{ACCOUNT_KEY}.pub", public)
     for certificate in certificates:
         issue(folder, url, certificate)
 
@@ -128,13 +130,13 @@ def issue(folder: Path, url: str, certificate: Certificate) -> Path:
         signed = signed.add_extension(extension, critical=critical)
     text = signed.sign(authority_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     path = folder / f"{certificate.file}.crt"
-    _write(path, text)
-    _write(folder / f"{certificate.file}.key", _key_text(key))
+    private_file.write(path, text)
+    private_file.write(folder / f"{certificate.file}.key", _key_text(key))
     if not certificate.kubeconfig:
         return path
     path = folder / f"{certificate.file}.kubeconfig"
     authority_text = authority.public_bytes(serialization.Encoding.PEM)
-    _write(path, kubeconfig(url, authority_text, certificate.file, text, _key_text(key)).encode())
+    private_file.write(path, kubeconfig(url, authority_text, certificate.file, text, _key_text(key)).encode())
     return path
 
 
@@ -159,11 +161,11 @@ def _make_authority(folder: Path, name: str) -> None:
     certificate = (
         _builder(subject, subject, key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    _write(folder / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
-    _write(folder / f"{name}.key", _key_text(key))
+    private_file.write(folder / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
+    private_file.write(folder / f"{name}.key", _key_text(key))
 
 
 def _subject(certificate: Certificate) -> x509.Name:
@@ -172,17 +174,7 @@ def _subject(certificate: Certificate) -> x509.Name:
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    begin = datetime.now(UTC) - timedelta(minutes=5)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + VALID_FOR)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
+    return builder(subject, issuer, key, datetime.now(UTC) - timedelta(minutes=5), VALID_FOR)
 
 
 def _extensions(
@@ -190,7 +182,7 @@ def _extensions(
 ) -> Iterable[tuple[x509.ExtensionType, bool]]:
     yield x509.AuthorityKeyIdentifier.from_issuer_public_key(authority), False
     yield x509.BasicConstraints(ca=False, path_length=None), True
-    yield _key_usage(signs_certificates=False), True
+    yield key_usage(signs_certificates=False), True
     yield x509.ExtendedKeyUsage([certificate.usage]), False
     if certificate.names:
         yield x509.SubjectAlternativeName([_general_name(name) for name in certificate.names]), False
@@ -201,20 +193,6 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(name))
     except ValueError:
         return x509.DNSName(name)
-
-
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def _key_text(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
@@ -232,9 +210,3 @@ def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selfheal_core.folders import cache_folder
-from tests.lab.errors import LabError
+from tests.lab.errors import LabError, last_line
 
 MODULES = Path(__file__).with_name("modules")
 PACKAGES: Mapping[str, str] = {
@@ -110,7 +110,7 @@ def go_version() -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LabError(f"go does not answer: {error}; see what 'go version' says in {MODULES}") from None
     if done.returncode != 0:
-        raise LabError(f"go cannot be used: {_last_line(done.stderr)}; see what 'go version' says in {MODULES}")
+        raise LabError(f"go cannot be used: {last_line(done.stderr)}; see what 'go version' says in {MODULES}")
     return done.stdout.strip()
 
 
@@ -122,7 +122,7 @@ def explain(name: str, stderr: str, folder: Path) -> str:
         stderr: what go wrote.
         folder: where programs go.
     """
-    last = _last_line(stderr)
+    last = last_line(stderr)
     if "no space left on device" in stderr:
         return (
             f"no space left while building {name} for {folder}: make room there and in Go's caches ('go env GOCACHE"
@@ -180,7 +180,3 @@ def _build(name: str, folder: Path) -> None:
         if done.returncode != 0:
             raise LabError(explain(name, done.stderr, folder))
         out.replace(folder / name)
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no output"])[-1]

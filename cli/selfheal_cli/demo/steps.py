@@ -3,7 +3,7 @@
 A step raises `NotObserved` if the cluster does not do what the layer promises. The end-to-end tests run the same steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -184,16 +184,21 @@ def autoscaling(stage: Stage) -> None:
     peak = {**CPU_PEAK.body, "seconds": round(stage.profile.seconds(faults.BURN_SECONDS))}
     for pod in stage.pods(APP)[:REPLICAS]:
         stage.post(pod["metadata"]["name"], CPU_PEAK.path, peak)
+    until_most_are_ready(stage, shown=autoscaler)
+    stage.show(*stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "wide"))
+    for pod in stage.pods(APP):
+        stage.ask(pod["metadata"]["name"], CPU_PEAK.path, faults.BURN_NOTHING)
+
+
+def until_most_are_ready(stage: Stage, *, shown: Sequence[str]) -> None:
+    """Wait until the autoscaler has added what it may, and show it by a command."""
     stage.until(
         stage.kubectl("get", "deployment", APP, "-o", "json"),
         lambda output: output.json()["status"].get("readyReplicas") == MOST_REPLICAS,
         f"{MOST_REPLICAS} replicas are Ready",
         deadline_seconds=60,
-        shown=autoscaler,
+        shown=shown,
     )
-    stage.show(*stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "wide"))
-    for pod in stage.pods(APP):
-        stage.ask(pod["metadata"]["name"], CPU_PEAK.path, faults.BURN_NOTHING)
 
 
 def draining(stage: Stage) -> None:
@@ -222,13 +227,7 @@ def two_on_a_node(stage: Stage) -> bool:
     if len(nodes) > len(set(nodes)):
         return False
     autoscale_from(stage, MOST_REPLICAS)
-    stage.until(
-        stage.kubectl("get", "deployment", APP, "-o", "json"),
-        lambda output: output.json()["status"].get("readyReplicas") == MOST_REPLICAS,
-        f"{MOST_REPLICAS} replicas are Ready",
-        deadline_seconds=60,
-        shown=stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "wide"),
-    )
+    until_most_are_ready(stage, shown=stage.kubectl("get", "pods", "-l", f"app={APP}", "-o", "wide"))
     return True
 
 
