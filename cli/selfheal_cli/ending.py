@@ -5,7 +5,8 @@ import logging
 import os
 import signal
 import threading
-from pathlib import Path
+
+from selfheal_core.child_processes import children
 
 log = logging.getLogger(__name__)
 GAVE_UP = 1
@@ -44,16 +45,7 @@ def _end_now(seconds: float, exit_code: int) -> None:
     telling = threading.Thread(target=log.error, args=(STUCK, seconds), daemon=True)
     telling.start()
     telling.join(TELL_SECONDS)
-    for child in _children():
+    for child in children(os.getpid()):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             (os.killpg if os.getpgid(child) == child else os.kill)(child, signal.SIGKILL)
     os._exit(exit_code)
-
-
-def _children() -> list[int]:
-    """Process ids of our children, as the kernel lists them by thread."""
-    found: list[int] = []
-    for listing in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += map(int, listing.read_text().split())
-    return found

@@ -123,9 +123,9 @@ def explain_pod(row: PodRow, snapshot: Snapshot, policy: HealPolicy, now: float,
 def explain_application(
     app: Application, snapshot: Snapshot, policy: HealPolicy, now: float, last_words: str = ""
 ) -> Explanation:
-    """Explain an application: the gates are those of the pod that restarted most often."""
+    """Explain an application by the pod that healerd would look at first, else by the one that is in most trouble."""
     rows = [snapshot.pods[uid] for uid in app.pods if uid in snapshot.pods]
-    worst = max(rows, key=lambda row: (row.worst_container_restarts, row.name), default=None)
+    worst = max(rows, key=lambda row: (is_triggered(row, policy), *_trouble(row)), default=None)
     about = explain_pod(worst, snapshot, policy, now) if worst is not None else None
     triggered = worst is not None and is_triggered(worst, policy)
     return Explanation(
@@ -138,6 +138,11 @@ def explain_application(
         change=change_sentence(app, now),
         step=next_step(app, now),
     )
+
+
+def _trouble(row: PodRow) -> tuple[int, int, str]:
+    """The higher, the more an operator asks about this pod."""
+    return -words.SEVERITY_ORDER.index(row.severity), row.worst_container_restarts, row.name
 
 
 def state_words(about: Application | PodRow, now: float) -> tuple[str, str]:

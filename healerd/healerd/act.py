@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from healerd.rights import GRANT
-from selfheal_core.cluster.kubernetes.api_errors import ApiError, Conflict, Forbidden, NotFound, TooManyRequests
+from selfheal_core.cluster.kubernetes.api_errors import ApiError, BudgetRefusal, Conflict, Forbidden, NotFound
 from selfheal_core.domain.heal import Evict
 
 Result = Literal["evicted", "gone", "blocked", "failed", "dry-run"]
@@ -25,16 +25,18 @@ class Outcome:
 
     Attributes:
         result: ``evicted``: the API server accepted. ``gone``: the pod went, or was replaced, meanwhile; nothing is
-            left to do. ``blocked``: a disruption budget says no. ``failed``: unknown; look again before repeating.
-            ``dry-run``: the server would have accepted.
+            left to do. ``blocked``: a disruption budget says no. ``failed``: refused, or in doubt; look again before
+            repeating. ``dry-run``: the server would have accepted.
         message: The server's own words, where it said any.
         retry_after_seconds: What a budget's refusal asked for.
+        in_doubt: It failed in a way that leaves open whether it was carried out.
     """
 
     action: Evict
     result: Result
     message: str = ""
     retry_after_seconds: float | None = None
+    in_doubt: bool = False
 
 
 async def evict(client: Evictions, action: Evict, *, dry_run: bool) -> Outcome:
@@ -49,10 +51,11 @@ async def evict(client: Evictions, action: Evict, *, dry_run: bool) -> Outcome:
         await client.evict(action.namespace, action.name, uid=action.uid, dry_run=dry_run)
     except (NotFound, Conflict) as error:
         return Outcome(action, "gone", error.what)
-    except TooManyRequests as error:
+    except BudgetRefusal as error:
         return Outcome(action, "blocked", error.message or error.what, error.retry_after_seconds)
     except Forbidden as error:
         return Outcome(action, "failed", f"{error.what}; {GRANT}")
     except ApiError as error:
-        return Outcome(action, "failed", str(error))
+        # A server that fails, or is not heard, may have carried it out before; one that refuses has not.
+        return Outcome(action, "failed", str(error), in_doubt=error.status == 0 or error.status >= 500)
     return Outcome(action, "dry-run" if dry_run else "evicted")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -19,6 +20,8 @@ from selfheal_core.domain.heal import (
     decide,
     next_look_at,
     note_budget_refusal,
+    note_in_doubt,
+    note_not_carried_out,
     note_not_sent,
 )
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey, Soak, observe_soak
@@ -29,6 +32,9 @@ LOOK_SECONDS = 5.0
 """Longest pause between two looks: soak times and paces pass without any change in the cluster."""
 SETTLE_SECONDS = 0.2
 """Shortest pause, so that a burst of changes costs one look."""
+ACT_WITHIN_SECONDS = 20.0
+"""What was decided longer ago is not begun any more but decided anew: where each call takes until its deadline, the
+last of many would be done on a picture that is minutes old."""
 ERROR_SECONDS = 5.0
 """Pause after an unexpected error."""
 
@@ -58,14 +64,16 @@ class Records(Protocol):
 
 
 def correct(memory: HealMemory, outcome: Outcome, now: float) -> HealMemory:
-    """Bring the memory, which assumes that everything was sent, to what happened."""
+    """Bring the memory, which assumes that everything was carried out, to what happened."""
     match outcome.result:
         case "blocked":
             return note_budget_refusal(memory, outcome.action, outcome.message, now, outcome.retry_after_seconds)
         case "gone":
-            return note_not_sent(memory, outcome.action)
-        case "evicted" | "failed" | "dry-run":
-            # A failed call may have arrived: the retry gate makes the next look see the pod again before repeating it.
+            return note_not_carried_out(memory, outcome.action)
+        case "failed":
+            note = note_in_doubt if outcome.in_doubt else note_not_carried_out
+            return note(memory, outcome.action)
+        case "evicted" | "dry-run":
             return memory
 
 
@@ -107,13 +115,13 @@ class Controller:
     async def run(self, stopped: asyncio.Event) -> None:
         """Look, decide and act until stopped; an unexpected error is logged, counted and tried again.
 
-        A round that has begun is finished, so that no eviction goes unrecorded; each of its calls has a deadline.
+        What a round has begun is finished, so that no eviction goes unrecorded; each of its calls has a deadline.
         """
         while not stopped.is_set():
             self._observer.changed.clear()
             try:
                 with self._metrics.round_seconds.time():
-                    await self.look()
+                    await self.look(stopped.is_set)
                 pause = self._pause_seconds()
             except Exception:  # the top of the loop: healing goes on
                 self._metrics.errors.inc()
@@ -121,18 +129,29 @@ class Controller:
                 pause = ERROR_SECONDS
             await self._wait(pause, stopped)
 
-    async def look(self) -> HealDecision:
-        """One round."""
+    async def look(self, ending: Callable[[], bool] = lambda: False) -> HealDecision:
+        """One round.
+
+        Args:
+            ending: Whether nothing more is to be begun.
+        """
         snapshot, now = self._observer.snapshot(), self._clock()
         decision = decide(snapshot, self._memory, self._configuration.policy, now)
         self._memory = decision.memory
         self._metrics.decisions.labels("acted" if decision.actions else "held" if decision.holds else "quiet").inc()
         self._recorder.holds(decision.holds)
         self._tell(decision)
+
+        def may_begin() -> bool:
+            return self._clock() - now <= ACT_WITHIN_SECONDS and not ending()
+
         for action in decision.actions:
-            await self._carry_out(action)
+            if may_begin():
+                await self._carry_out(action)
+            else:
+                self._memory = note_not_sent(self._memory, action)
         if not decision.held:
-            await self._watch_revisions(snapshot, now)
+            await self._watch_revisions(snapshot, now, may_begin)
         return decision
 
     def watch_age_seconds(self) -> float | None:
@@ -156,7 +175,7 @@ class Controller:
         self._memory = correct(self._memory, outcome, now)
         await self._recorder.outcome(outcome, now)
 
-    async def _watch_revisions(self, snapshot: Snapshot, now: float) -> None:
+    async def _watch_revisions(self, snapshot: Snapshot, now: float, may_begin: Callable[[], bool]) -> None:
         result = observe_soak(
             self._soaks,
             snapshot,
@@ -164,11 +183,14 @@ class Controller:
             observed_by=COMPONENT,
             now=now,
         )
-        self._soaks = result.soaks
+        self._soaks = soaks = dict(result.soaks)
         if self._configuration.dry_run:
             return
         for release, record in result.records:
-            await self._recorder.known_good(release, record, result.soaks[release].workload)
+            if may_begin():
+                await self._recorder.known_good(release, record, soaks[release].workload)
+            else:
+                soaks[release] = replace(soaks[release], written=None)  # due again at the next look
 
     def _pause_seconds(self) -> float:
         at = next_look_at(self.decision) if self.decision else None

@@ -10,7 +10,7 @@ import structlog
 from healerd.act import Outcome, Result
 from healerd.metrics import Metrics
 from selfheal_core.cluster.kubernetes import requests
-from selfheal_core.cluster.kubernetes.api_errors import ApiError, NotFound
+from selfheal_core.cluster.kubernetes.api_errors import ApiError, Forbidden, NotFound
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.domain.heal import Evict, Hold
@@ -22,7 +22,7 @@ from selfheal_core.domain.known_good import (
     decode_records,
     joined,
 )
-from selfheal_core.domain.objects import ConfigMap, OwnerReference
+from selfheal_core.domain.objects import ConfigMap, OwnerReference, Uid
 from selfheal_core.domain.snapshot import OwnerKey
 
 COMPONENT = "healerd"
@@ -39,6 +39,9 @@ REASONS: Mapping[Result, str] = {
     "dry-run": "SelfhealDryRun",
 }
 """Reason of the Event, by result; a pod that is gone needs none."""
+SAY_AGAIN_SECONDS = 600.0
+"""The same answer about the same pod is said again after this long: a budget may refuse every ten seconds for hours,
+and the API server keeps each Event for an hour."""
 
 log = structlog.get_logger()
 
@@ -72,6 +75,7 @@ class Recorder:
         self._client = client
         self._metrics = metrics
         self._instance = instance
+        self._said: dict[tuple[Uid, Result], tuple[str, float]] = {}
 
     async def outcome(self, outcome: Outcome, now: float) -> None:
         """Log and count how an eviction went, and say it on the pod and its owner."""
@@ -87,7 +91,7 @@ class Recorder:
             answer=outcome.message,
         )
         reason = REASONS.get(outcome.result)
-        if reason is not None:
+        if reason is not None and self._is_news(outcome, now):
             await self._say(action, reason, sentence(outcome), now)
 
     def holds(self, holds: tuple[Hold, ...]) -> None:
@@ -107,6 +111,14 @@ class Recorder:
             self._metrics.known_good_records.labels("written").inc()
             log.info("known good", release=release.name, namespace=release.namespace, revision=record.revision)
 
+    def _is_news(self, outcome: Outcome, now: float) -> bool:
+        """Whether this was not said lately; it counts as said from now on."""
+        said = {key: one for key, one in self._said.items() if now - one[1] < SAY_AGAIN_SECONDS}
+        key = (outcome.action.uid, outcome.result)
+        repeated = key in said and said[key][0] == outcome.message
+        self._said = said if repeated else {**said, key: (outcome.message, now)}
+        return not repeated
+
     async def _merge_record(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
         name = config_map_name(release.name)
         where = path("v1", "configmaps", namespace=release.namespace, name=name)
@@ -118,10 +130,21 @@ class Recorder:
             return
         records = decode_records(current)
         records[record.revision] = joined(records.get(record.revision), record)
-        # Whoever owns it stays: to change owners takes more rights on some clusters.
-        kept, version = current.metadata.owner_references, current.metadata.resource_version
-        body = config_map_body(release, records.values(), owners=kept, resource_version=version)
-        await self._client.replace(where, body)
+        version = current.metadata.resource_version
+
+        async def write(owners: tuple[OwnerReference, ...]) -> None:
+            body = config_map_body(release, records.values(), owners=owners, resource_version=version)
+            await self._client.replace(where, body)
+
+        # Whoever owns it stays. A record without one, as older versions wrote it, would outlive its release.
+        kept = current.metadata.owner_references
+        try:
+            await write(kept or _owners(workload))
+        except Forbidden:
+            if kept or not _owners(workload):
+                raise
+            # Some clusters let only those change an owner who may delete the object; the record matters more.
+            await write(kept)
 
     async def _say(self, action: Evict, reason: str, message: str, now: float) -> None:
         for involved in (_pod(action), _owner(action.owner)):

@@ -12,7 +12,7 @@ from selfheal_core.cluster.kubernetes.requests import Access as Asked
 from selfheal_core.ops.operation import Access
 
 CHECK_SECONDS = 60.0
-"""How often the cluster is asked; a right that was given is used at once, whatever this says."""
+"""How often the cluster is asked; what a right allows is tried all the same, whatever the answer."""
 GRANT = "a cluster administrator grants it: the chart's ClusterRole holds it, and helm upgrade healerd brings it back"
 _BLIND = "it does not see which pods keep restarting and heals nothing"
 _OWNERLESS = "it does not know whose pods they are and heals nothing"
@@ -72,7 +72,11 @@ class RightsCheck:
     async def run(self) -> None:
         """Ask until cancelled."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # the top of the loop: healing does not depend on the answer
+                self._metrics.errors.inc()
+                log.exception("rights check failed")
             await asyncio.sleep(CHECK_SECONDS)
 
     async def look(self) -> None:

@@ -9,20 +9,29 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
+from selfheal_core.waiting import set_within
 from selfheal_sandbox.options import Options
 from selfheal_sandbox.state import Folder, ServerInfo, StateError, command, wait_until
 
 LOG_TAIL_LINES = 10
 FILES = 16384
+PARENT_POLL_SECONDS = 0.5
 
 
-def run(options: Options, ready: Callable[[ServerInfo], None]) -> None:
-    """Run a sandbox until SIGINT, SIGTERM or SIGHUP; ``ready`` is called with what it tells once it serves.
+def run(options: Options, ready: Callable[[ServerInfo], None], *, with_parent: bool = False) -> None:
+    """Run a sandbox until SIGINT, SIGTERM or SIGHUP.
+
+    Args:
+        options: how it is set up.
+        ready: is called with what it tells once it serves.
+        with_parent: end as well when the process that started this one has ended.
 
     Raises:
         StateError: it cannot start.
     """
+    parent = os.getppid()
     import structlog
     import uvloop
 
@@ -33,7 +42,11 @@ def run(options: Options, ready: Callable[[ServerInfo], None]) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with Sandbox(options) as sandbox:
+        async with AsyncExitStack() as stack:
+            if with_parent:
+                watching = asyncio.create_task(_stop_after(parent, stop))
+                stack.callback(watching.cancel)
+            sandbox = await stack.enter_async_context(Sandbox(options))
             gc.freeze()  # what was imported stays; the collector need not look at it again
             ready(sandbox.info())
             await stop.wait()
@@ -48,6 +61,16 @@ def run(options: Options, ready: Callable[[ServerInfo], None]) -> None:
         uvloop.run(main())
     except (RangeError, OSError) as error:
         raise StateError(str(error)) from None
+
+
+async def _stop_after(parent: int, stop: asyncio.Event) -> None:
+    """Ask to stop once our parent has ended: the kernel then gives us another one.
+
+    Polled, as the signal that Linux offers for this is sent when the thread ends that started us, not its process.
+    """
+    while not await set_within(stop, PARENT_POLL_SECONDS):
+        if os.getppid() != parent:
+            stop.set()
 
 
 def _raise_file_limit() -> None:

@@ -78,6 +78,7 @@ def main() -> None:
 @main.command()
 @named
 @click.option("--detach", is_flag=True, help="Run in the background; return when it is ready.")
+@click.option("--with-parent", is_flag=True, help="End with the process that started it, however that ends.")
 @click.option(
     "--speed",
     type=click.FloatRange(0.1, 1000),
@@ -110,6 +111,7 @@ def main() -> None:
 def up(
     name: str,
     detach: bool,
+    with_parent: bool,
     speed: float,
     nodes: int,
     request_log: Path | None,
@@ -124,6 +126,8 @@ def up(
     from selfheal_sandbox import foreground
     from selfheal_sandbox.options import Options
 
+    if detach and with_parent:
+        raise click.UsageError("--detach outlives whoever started it, --with-parent does not: take one of them")
     if request_log is not None and not request_log.parent.is_dir():
         raise click.BadParameter(f"there is no folder {request_log.parent}", param_hint="--request-log")
     folder = Folder.of(name)
@@ -137,7 +141,7 @@ def up(
         ready(foreground.start_in_background(options, START_SECONDS))
         click.echo(f"End it with: {command('down', name)}")
     else:
-        foreground.run(options, ready)
+        foreground.run(options, ready, with_parent=with_parent)
 
 
 def prometheus_program(wish: str | None) -> Path | None:

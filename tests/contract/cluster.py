@@ -28,7 +28,6 @@ class Cluster:
         url: of the API server.
         headers: that authenticate, when a token does.
         tls: trusts the cluster, and carries the client certificate when one authenticates.
-        bookmark_seconds: when a watch has certainly got a bookmark.
         forgets: whether revision 1 is certainly forgotten; a young cluster may hold its whole history.
     """
 
@@ -36,7 +35,6 @@ class Cluster:
     url: str
     headers: dict[str, str]
     tls: ssl.SSLContext
-    bookmark_seconds: int
     forgets: bool
 
 
@@ -51,7 +49,6 @@ def cluster_of(kubeconfig: Path, *, is_sandbox: bool) -> Cluster:
         cluster["server"].rstrip("/"),
         {"Authorization": f"Bearer {user['token']}"} if "token" in user else {},
         _tls(cluster, user),
-        bookmark_seconds=15 if is_sandbox else 90,
         forgets=is_sandbox,
     )
 
@@ -84,7 +81,7 @@ def running_sandbox(folder: Path) -> Iterator[Cluster]:
     """A sandbox for as long as the context lasts, with its files in a folder."""
     environment = {**os.environ, "XDG_STATE_HOME": str(folder)}
     name = f"contract-{os.getpid()}"
-    command = [sys.executable, "-m", "selfheal_sandbox.main", "up", "--name", name]
+    command = [sys.executable, "-m", "selfheal_sandbox.main", "up", "--with-parent", "--name", name]
     with (folder / "sandbox.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:

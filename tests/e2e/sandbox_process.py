@@ -5,16 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.polling import until
+
 START_SECONDS = 20.0
 COMMAND_SECONDS = 40.0
-POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +80,6 @@ class SandboxProcess:
         return self.run(sys.executable, "-m", "selfheal_sandbox.main", *arguments, "--name", self.name, check=check)
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
-    """Look at a condition again and again until it holds, and return what it returned."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what or condition}"
-        time.sleep(POLL_SECONDS)
-    return found
-
-
 def environment_for(state_home: Path) -> dict[str, str]:
     """Return an environment in which nothing of the user's own configuration is seen or changed."""
     kept = ("PATH", "LANG", "XDG_RUNTIME_DIR", "TMPDIR", "VIRTUAL_ENV")
@@ -105,7 +96,7 @@ def start_sandbox(
     speed: float = 1.0,
     options: tuple[str, ...] = (),
 ) -> Iterator[SandboxProcess]:
-    """Run ``selfheal-sandbox up`` in the foreground, and end it with SIGTERM.
+    """Run ``selfheal-sandbox up`` in the foreground, and end it with SIGTERM; it does not outlive this process either.
 
     Args:
         home: empty folder for everything it and its clients write.
@@ -115,7 +106,7 @@ def start_sandbox(
         options: more arguments.
     """
     environment = environment_for(home)
-    argv = [sys.executable, "-m", "selfheal_sandbox.main", "up", "--name", name, "--speed", str(speed)]
+    argv = [sys.executable, "-m", "selfheal_sandbox.main", "up", "--with-parent", "--name", name, "--speed", str(speed)]
     log = home / f"{name}.log"
     with log.open("wb") as output:
         server = subprocess.Popen([*argv, *options], stdout=output, stderr=output, env=environment, cwd=home)

@@ -58,6 +58,12 @@ ALLOWED: tuple[Allowed, ...] = (
         field=r".*managedFields\[\]\.fieldsV1\.f:(eventTime|firstTimestamp|lastTimestamp)",
     ),
     Allowed(
+        "owners of a Service's internalTrafficPolicy",
+        "Kubernetes keeps it unseen while a Service is an ExternalName, and nobody reads who owns it",
+        kinds="Service",
+        field=r".*managedFields\[\]\.fieldsV1\.f:spec\.f:internalTrafficPolicy",
+    ),
+    Allowed(
         "warnings about the content of a TLS Secret",
         "the sandbox reads no certificates",
         kinds="Secret",

@@ -88,8 +88,17 @@ def _places(left: Any, right: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(left, dict) and isinstance(right, dict):
         for name in sorted(left.keys() | right.keys()):
             yield from _places(left.get(name, MISSING), right.get(name, MISSING), f"{path}.{name}" if path else name)
-    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+    elif isinstance(left, list) and isinstance(right, list):
+        if len(left) != len(right):
+            yield path or "body", _surplus(left, right), _surplus(right, left)
+            return
         for number, (one, other) in enumerate(zip(left, right, strict=True)):
             yield from _places(one, other, f"{path}[{number}]")
     elif type(left) is not type(right) or left != right:
         yield path or "body", left, right
+
+
+def _surplus(items: list[Any], others: list[Any]) -> list[Any]:
+    """Return the items that the other list does not have: what a reader wants to know of lists of other lengths."""
+    rest = list(others)
+    return [item for item in items if item not in rest or rest.remove(item)]  # type: ignore[func-returns-value]

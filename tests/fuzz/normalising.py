@@ -15,6 +15,8 @@ SHOWN_MESSAGES = frozenset({"NotFound", "AlreadyExists", "Conflict", "Expired", 
 
 _TIMES = frozenset({"creationTimestamp", "deletionTimestamp", "lastTransitionTime"})
 _ADDRESSES = frozenset({"clusterIP", "clusterIPs"})
+_STORE = "Key: /registry/"
+"""Where a server has its objects in etcd, which it tells some and not in a dry run."""
 _NUMBER = re.compile(r"\b\d+\b")
 _NUMBER_OF_SERVER = re.compile(r"\(\d+\)")
 
@@ -67,7 +69,7 @@ class Ordinals:
     def _text(self, text: str) -> str:
         for raw, name in self.uids.items():
             text = text.replace(raw, f"<{name}>")
-        text = text.replace(self.namespace, NAMESPACE)
+        text = text.replace(self.namespace, NAMESPACE).replace(_STORE, "Key: /")
         text = _NUMBER_OF_SERVER.sub("(number)", text)
         return _NUMBER.sub(lambda match: f"<{self.versions.get(match[0], match[0])}>", text)
 

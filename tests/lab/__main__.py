@@ -1,17 +1,21 @@
-"""The lab from the command line: ``python -m tests.lab up | down | status | kubeconfig | programs | images``.
+"""The lab from the command line: ``python -m tests.lab up | down | status | kubeconfig | programs | images | with``.
 
 Exit code 0 when all is well, 1 when not, 2 for wrong usage, 130 after ctrl+c.
 """
 
 import argparse
 import os
+import signal
+import subprocess
 import sys
+from collections.abc import Sequence
 
 from selfheal_core.errors import BadUsage
 from tests.lab.errors import LabError
-from tests.lab.lab import down, prepare, run_in_foreground, status, up
+from tests.lab.lab import down, prepare, run_in_foreground, running_lab, status, up
 from tests.lab.packages import require_machine
-from tests.lab.state import DEFAULT_NAME, Lab, LabFolder, command
+from tests.lab.state import DEFAULT_NAME, Lab, LabFolder
+from tests.lab.state import command as lab_command
 
 VERBS = {
     "up": "bring the lab up, or mend it",
@@ -20,15 +24,21 @@ VERBS = {
     "kubeconfig": "print the path of the administrator's kubeconfig",
     "programs": "only get what it is brought up from: packages and programs",
     "images": "build the project's images and load them into the lab",
+    "with": "run a command while the lab is up: with -- COMMAND; whoever uses the lab last takes it down",
     "run": "be the process that runs the lab (up starts it in the background)",
 }
 
 
 def main() -> None:
     """Do what the command line says."""
-    arguments = _parser().parse_args()
+    at = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    command = sys.argv[at + 1 :]
+    parser = _parser()
+    arguments = parser.parse_args(sys.argv[1:at])
+    if (arguments.verb == "with") != bool(command):
+        parser.error("a command to run goes with the verb 'with', and with no other: with -- COMMAND")
     try:
-        sys.exit(_do(arguments.verb, LabFolder.of(arguments.name)))
+        sys.exit(_do(arguments.verb, LabFolder.of(arguments.name), command))
     except (LabError, BadUsage) as error:
         sys.stderr.write(f"lab: {error}\n")
         sys.exit(1)
@@ -55,11 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _do(verb: str, folder: LabFolder) -> int:
+def _do(verb: str, folder: LabFolder, command: Sequence[str]) -> int:
     if verb == "up":
         up(folder, say)
     elif verb == "down":
         down(folder, say)
+    elif verb == "with":
+        return _run_with(folder, command)
     elif verb == "run":
         run_in_foreground(folder, say)
     elif verb == "programs":
@@ -76,6 +88,17 @@ def _do(verb: str, folder: LabFolder) -> int:
     return 0
 
 
+def _run_with(folder: LabFolder, command: Sequence[str]) -> int:
+    """Run a command that needs the lab, and return its exit code; ctrl+c is the command's to act on."""
+    with running_lab(say, folder.name):
+        running = subprocess.Popen(command)
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return running.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
 def _load_images(folder: LabFolder) -> None:
     """Build the images; that takes minutes the first time, so only those who want them load the module."""
     from tests.lab.images import build_images
@@ -90,7 +113,7 @@ def _load_images(folder: LabFolder) -> None:
 def _running(folder: LabFolder) -> Lab:
     state = folder.state()
     if state is None or not state.ready:
-        raise LabError(f"lab {folder.name!r} is not up; bring it up: {command('up', folder.name)}")
+        raise LabError(f"lab {folder.name!r} is not up; bring it up: {lab_command('up', folder.name)}")
     return Lab.of(folder, state)
 
 

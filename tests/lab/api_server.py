@@ -4,6 +4,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +16,7 @@ from pathlib import Path
 from tests.lab import control_plane, pki
 from tests.lab.control_plane import ControlPlane
 from tests.lab.errors import LabError
+from tests.lab.namespaces import ENDS_WITH_STARTER
 
 PROGRAMS = ("etcd", "kube-apiserver")
 LOOPBACK = "127.0.0.1"
@@ -124,9 +126,10 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def _running(command: Sequence[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a program in the background until the context ends."""
+    """Run a program in the background until the context ends; on Linux at most until the thread ends that began it."""
+    tied = [*(ENDS_WITH_STARTER if sys.platform == "linux" else ()), *command]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(tied, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         yield process
     finally:

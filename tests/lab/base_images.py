@@ -6,20 +6,27 @@ that are written here. Python's library is compiled once, by hash, since contain
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from selfheal_core.folders import cache_folder
 from tests.lab.errors import LabError
-from tests.lab.image_files import archive_of_layer
+from tests.lab.image_files import archive_of_layer, image_id
+from tests.lab.namespaces import ENDS_WITH_STARTER
 
 SUITE = "bookworm"
+FRESH_SECONDS = 14 * 24 * 3600.0
+"""After so long a base is made anew, as Debian may have newer packages by then."""
 PYTHON = "3.11"
 """Debian 12's."""
 DEADLINE_SECONDS = 600.0
+ALONE = (*ENDS_WITH_STARTER, "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
+"""Before the command line of a build: when it is over, however it ended, no process or mount of it is left."""
 LAST_LINES = 5
 """Of a failed program's output, in the error."""
 
@@ -92,41 +99,75 @@ def images_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return cache_folder(environ) / "lab/images"
 
 
-def key_of(base: Base) -> str:
-    """Names what the base is made of; another list of packages, or other files, give another key."""
+def recipe_of(base: Base) -> str:
+    """Names how a base is made; another list of packages, or other files, give another name."""
     made_of = repr((base.packages, SUITE, UNWANTED, sorted(FILES.items()), HOOK))
     return hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
-def base_archive(base: Base, folder: Path, say: Callable[[str], None]) -> Path:
-    """Make a base image, unless it is there already.
+def base_archive(
+    base: Base, folder: Path, say: Callable[[str], None], make: Callable[[Base, Path], None] | None = None
+) -> Path:
+    """Make a base image, unless there is one that was made not long ago.
+
+    It is called after its recipe and after what is in it: with other versions of the packages it is another one.
 
     Args:
         base: Which.
         folder: Where archives are kept.
         say: Told what is done, a line at a time.
+        make: Writes the root file system to a file, in place of mmdebstrap.
 
     Returns:
-        The docker archive.
+        The docker archive; an older one, if no new one can be made.
 
     Raises:
-        BuildError: It can't be made.
+        BuildError: There is none, and none can be made.
     """
-    out = folder / f"base-{base.name}-{key_of(base)}.tar"
-    if out.exists():
-        return out
+    before = _newest(base, folder)
+    if before is not None and _is_fresh(before):
+        return before
     say(f"base image {base.name}: packages of Debian {SUITE} (about 20 s)")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".base-") as name:
-        layer, files = Path(name) / "layer.tar", Path(name) / "files"
-        files.mkdir()
-        for file, text in FILES.items():
-            (files / file).write_text(text)
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0", "FILES": str(files)}
-        run_build(_mmdebstrap(base, layer), f"the base image {base.name}", environment=environment)
-        archive_of_layer(layer, base.reference, out, {"Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "WorkingDir": "/"})
+    try:
+        out = _made(base, folder, make or _extract)
+    except BuildError as error:
+        if before is None:
+            raise
+        say(f"base image {base.name}: {error}; the one of some weeks ago is used")
+        return before
+    for other in folder.glob(f"base-{base.name}-*.tar"):
+        if not _is_fresh(other):
+            other.unlink()
     say(f"base image {base.name}: {megabytes(out)}")
     return out
+
+
+def _is_fresh(archive: Path) -> bool:
+    return time.time() - archive.stat().st_mtime < FRESH_SECONDS
+
+
+def _newest(base: Base, folder: Path) -> Path | None:
+    made = folder.glob(f"base-{base.name}-{recipe_of(base)}-*.tar")
+    return max(made, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _made(base: Base, folder: Path, make: Callable[[Base, Path], None]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    started = {"Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "WorkingDir": "/"}
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".base-") as name:
+        layer, archive = Path(name) / "layer.tar", Path(name) / "archive.tar"
+        make(base, layer)
+        archive_of_layer(layer, base.reference, archive, started)
+        content = image_id(archive).removeprefix("sha256:")[:16]
+        return archive.replace(folder / f"base-{base.name}-{recipe_of(base)}-{content}.tar")
+
+
+def _extract(base: Base, layer: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=layer.parent, prefix="files-") as name:
+        for file, text in FILES.items():
+            Path(name, file).write_text(text)
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "PYTHONHASHSEED": "0", "FILES": name}
+        run_build(_mmdebstrap(base, layer), f"the base image {base.name}", environment=environment)
 
 
 def _mmdebstrap(base: Base, layer: Path) -> list[str]:
@@ -156,9 +197,11 @@ def run_build(command: list[str], what: str, *, environment: Mapping[str, str] |
     Raises:
         BuildError: It is not there, failed or took too long; with the last lines that it wrote.
     """
+    if shutil.which(command[0]) is None:
+        raise BuildError(f"{what} can't be built: no {command[0]}; apt-get install {command[0]}")
     try:
         done = subprocess.run(
-            command,
+            [*ALONE, *command],
             capture_output=True,
             text=True,
             errors="replace",
@@ -166,8 +209,6 @@ def run_build(command: list[str], what: str, *, environment: Mapping[str, str] |
             check=False,
             env=None if environment is None else dict(environment),
         )
-    except FileNotFoundError:
-        raise BuildError(f"{what} can't be built: no {command[0]}; apt-get install {command[0]}") from None
     except subprocess.TimeoutExpired:
         raise BuildError(f"{what} was not built within {DEADLINE_SECONDS:.0f} s by {command[0]}") from None
     if done.returncode != 0:

@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -128,7 +127,7 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
             say("images: another process is building; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         for unfinished in folder.glob(".*-*"):
-            _clear(unfinished)
+            shutil.rmtree(unfinished, ignore_errors=True)
         yield
 
 
@@ -188,12 +187,9 @@ def _build(
 
 @contextmanager
 def _storage(folder: Path) -> Iterator[list[str]]:
-    """Buildah's command with a storage of its own, which goes with the block, with what is mounted there."""
-    place = Path(tempfile.mkdtemp(dir=folder, prefix=".buildah-"))
-    try:
-        yield _usable(place)
-    finally:
-        _clear(place)
+    """Buildah's command with a storage of its own, which goes with the block."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".buildah-") as place:
+        yield _usable(Path(place))
 
 
 def _usable(place: Path) -> list[str]:
@@ -201,14 +197,6 @@ def _usable(place: Path) -> list[str]:
         if _works(command := _buildah(place, driver)):
             return command
     raise BuildError(f"images can't be built: buildah has neither {' nor '.join(DRIVERS)} as a storage in {place}")
-
-
-def _clear(place: Path) -> None:
-    """Take away a folder with what is mounted in it."""
-    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    for mount in reversed([mount for mount in mounts if mount.startswith(f"{place}/")]):
-        subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
-    shutil.rmtree(place, ignore_errors=True)
 
 
 def _buildah(place: Path, driver: str) -> list[str]:

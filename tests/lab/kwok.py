@@ -18,6 +18,7 @@ import aiohttp
 from tests.contract.api import Answer, Api
 from tests.contract.cluster import cluster_of
 from tests.lab.errors import LabError
+from tests.lab.namespaces import ENDS_WITH_STARTER
 from tests.lab.programs import GO_SECONDS, MODULES
 
 MODULE = "sigs.k8s.io/kwok"
@@ -108,8 +109,9 @@ def module_folder() -> Path:
 
 
 def kwok_command(program: Path, kubeconfig: Path, file: Path) -> list[str]:
-    """Return kwok's command line: it plays the nodes that are annotated, and no other."""
+    """Return kwok's command line: it plays the nodes that are annotated, and no other, and ends with who starts it."""
     return [
+        *ENDS_WITH_STARTER,
         str(program),
         f"--kubeconfig={kubeconfig}",
         f"--config={file}",

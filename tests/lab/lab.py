@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from tests.lab import addons, health, leftovers
+from tests.lab import addons, health, leftovers, users
 from tests.lab.errors import LabError
 from tests.lab.namespaces import run
 from tests.lab.network import NODES, in_the_way
@@ -72,12 +73,17 @@ def run_in_foreground(folder: LabFolder, say: Say) -> None:
 
 
 def up(folder: LabFolder, say: Say) -> Lab:
-    """Bring a lab up, or mend one that is up.
+    """Bring a lab up, or mend one that is up; it stays up until somebody takes it down.
 
     Raises:
         LabError: it cannot be; nothing but its logs is left.
     """
     require_machine()
+    users.keep(folder)
+    return _up(folder, say)
+
+
+def _up(folder: LabFolder, say: Say) -> Lab:
     if folder.runner() is not None:
         return mend(folder, say)
     prepare(say)
@@ -207,6 +213,7 @@ def down(folder: LabFolder, say: Say) -> None:
     with folder.claim():
         leftovers.remove(folder)
     leftovers.remove_path(folder.path)
+    users.keep(folder)  # what was noted of this lab says nothing about the next one
     say(f"lab {folder.name!r} is down" if pid is not None else f"removed what lab {folder.name!r} had left")
 
 
@@ -243,7 +250,7 @@ def status(folder: LabFolder) -> tuple[bool, str]:
 
 @contextmanager
 def running_lab(say: Say, name: str = DEFAULT_NAME) -> Iterator[Lab]:
-    """Use a lab: one that is up, which stays up, or a new one, which is taken down at the end.
+    """Use a lab: one that is up, or a new one, which its last user takes down, unless somebody asked for it by `up`.
 
     Args:
         say: told of each step.
@@ -252,11 +259,7 @@ def running_lab(say: Say, name: str = DEFAULT_NAME) -> Iterator[Lab]:
     Raises:
         LabError: it does not come up.
     """
+    require_machine()
     folder = LabFolder.of(name)
-    was_up = folder.runner() is not None
-    lab = up(folder, say)
-    try:
+    with users.shared(folder, partial(_up, folder, say), partial(down, folder, say), say) as lab:
         yield lab
-    finally:
-        if not was_up:
-            down(folder, say)

@@ -23,7 +23,7 @@ class Machine:
 
     @classmethod
     def now(cls, lab: str) -> "Machine":
-        """Look at it, past images being built and a lab of another name, which may be in another network namespace."""
+        """Look at it, past a lab of another name, which may be in another network namespace."""
         mounts = [line.split(" ", 2)[2] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
         rules = ["nft list ruleset", "iptables-save", "ip6tables-save", "iptables-legacy-save"]
         groups = [str(path) for path in ROOT.rglob("*/") if path.is_dir()]
@@ -31,7 +31,7 @@ class Machine:
             interfaces=frozenset(path.name for path in Path("/sys/class/net").iterdir()),
             routes=frozenset(output("ip route").splitlines()),
             rules=frozenset(rule for command in rules for rule in without_counters(output(command))),
-            mounts=frozenset(mount for mount in mounts if "/.buildah-" not in mount),
+            mounts=frozenset(mounts),
             groups=frozenset(path for path in groups if "/selfheal-lab-" not in path or f"/{group_name(lab)}-" in path),
         )
 

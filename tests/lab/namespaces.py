@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from selfheal_core.child_processes import children
 from tests.lab.errors import LabError
 
 KINDS = ("--mount", "--net", "--pid", "--uts", "--ipc")
+ENDS_WITH_STARTER = ("setpriv", "--pdeathsig=KILL")
+"""Before a command line: Linux kills the process once the thread that started it has ended, however it ended."""
 SETUP_SECONDS = 20.0
 POLL_SECONDS = 0.02
 
@@ -76,7 +79,7 @@ def new_command(pause: Path) -> list[str]:
     They end with the process that starts them, however that ends: the kernel then kills ``unshare``, which had it kill
     the first process inside. Mounts inside are not seen outside.
     """
-    return ["setpriv", "--pdeathsig=KILL", *_unshare(pause)]
+    return [*ENDS_WITH_STARTER, *_unshare(pause)]
 
 
 def nested_command(outer: Namespaces, pause: Path) -> list[str]:
@@ -119,20 +122,7 @@ def program_of(pid: int) -> Path | None:
 
 def descendants(pid: int) -> list[int]:
     """Return the processes that descend from a process, nearest first."""
-    children: dict[int, list[int]] = {}
-    for child, parent in _parents():
-        children.setdefault(parent, []).append(child)
     found = [pid]
     for one in found:
-        found.extend(children.get(one, ()))
+        found.extend(children(one))
     return found[1:]
-
-
-def _parents() -> Iterable[tuple[int, int]]:
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                status = (folder / "stat").read_text(errors="replace")
-            except OSError:  # it has just ended
-                continue
-            yield int(folder.name), int(status.rpartition(")")[2].split()[1])

@@ -81,6 +81,11 @@ class LabFolder:
         return self.path / "lock"
 
     @property
+    def users(self) -> Path:
+        """Locked by each who uses the lab. It is beside the folder, since it outlives that: who waits has it open."""
+        return self.path.with_name(f"{self.name}.users")
+
+    @property
     def logs(self) -> Path:
         """Folder of the components' logs."""
         return self.path / "logs"

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,10 @@ import pytest
 from tests.lab.base_images import BuildError, images_folder
 from tests.lab.image_files import archive_of_program, configuration, files, image_id, layers
 from tests.lab.images import IMAGES, build_images
+from tests.lab.machine import alive, processes_of
+from tests.lab.namespaces import descendants
 from tests.lab.wheelhouse import ROOT
+from tests.polling import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -25,6 +29,7 @@ UNWANTED = {
 }
 CHROOT = shutil.which("chroot") or "chroot"
 KEYS = tuple(image.key for image in IMAGES)
+SECONDS = 10.0
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +37,12 @@ def archives() -> Mapping[str, Path]:
     return build_images(print)
 
 
-@pytest.fixture
-def root(archives: Mapping[str, Path], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """The root file system of the image that the test's parameter names."""
-    folder = tmp_path / "root"
+@pytest.fixture(scope="module")
+def root(
+    archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Path]:
+    """The root file system of the image that the test's parameter names; tests of the same one share it."""
+    folder = tmp_path_factory.mktemp("root")
     for layer in layers(archives[request.param]):
         with tarfile.open(fileobj=layer) as content:
             content.extractall(folder, numeric_owner=True, filter="fully_trusted")
@@ -157,6 +164,23 @@ def test_a_build_from_scratch_gives_the_same_image(archives: Mapping[str, Path],
     assert image_id(rebuilt["healerd"]) == image_id(archives["healerd"])
 
 
+def test_a_build_that_is_killed_leaves_no_process() -> None:
+    program = "from tests.lab.base_images import run_build; run_build(['sh', '-c', 'sleep 300 & wait'], 'it')"
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) as building:
+        until(lambda: "sleep" in map(name, descendants(building.pid)), SECONDS, "the build begins")
+        begun = processes_of(building.pid)
+        building.kill()
+
+    until(lambda: not alive(begun), SECONDS, lambda: f"left: {alive(begun)}")
+
+
+def name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:  # it has just ended
+        return ""
+
+
 def test_a_build_that_fails_says_why_and_leaves_nothing(archives: Mapping[str, Path], tmp_path: Path) -> None:
     context, cache = tmp_path / "context", tmp_path / "cache"
     folder = cache / "selfheal/lab/images"
@@ -169,6 +193,7 @@ def test_a_build_that_fails_says_why_and_leaves_nothing(archives: Mapping[str, P
     with (context / "requirements/service.txt").open("a") as lock:
         lock.write("nonsense==1.0 --hash=sha256:" + "0" * 64 + "\n")
     before = {path.name for path in folder.iterdir()}
+    (folder / ".buildah-of-a-build-that-was-killed/overlay").mkdir(parents=True)
 
     with pytest.raises(BuildError, match=r"selfheal-service:1.0 was not built: .*nonsense==1.0"):
         build_images(print, keys=["service"], environ={"XDG_CACHE_HOME": str(cache)}, context=context)

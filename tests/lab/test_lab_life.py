@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.lab.network import HOST_INTERFACE
 from tests.lab.programs import programs
 from tests.lab.runner import Runner
 from tests.lab.state import LabFolder
+from tests.polling import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -65,13 +65,11 @@ def read_until(process: "subprocess.Popen[str]", words: str) -> str:
     raise AssertionError(f"it ended without saying {words!r}: {''.join(lines)}")
 
 
-def becomes_true(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+def nothing_is_left_after(before: Machine) -> None:
+    def added() -> object:
+        return Machine.now(NAME).added_to(before)
+
+    until(lambda: not added(), GONE_SECONDS, added)
 
 
 def seconds_of(said: list[str], words: str) -> float:
@@ -101,9 +99,7 @@ def test_two_nodes_are_ready_within_half_a_minute_and_nothing_is_left_after_down
     assert said[-1] == f"lab '{NAME}' is down"
     assert alive(processes) == set()
     assert namespaces(alive(everybody)) & spaces == set()
-    assert becomes_true(lambda: Machine.now(NAME).added_to(before) == {}, GONE_SECONDS), Machine.now(NAME).added_to(
-        before
-    )
+    nothing_is_left_after(before)
     assert not folder.path.exists()
 
 
@@ -121,7 +117,7 @@ def test_a_killed_runner_takes_everything_along_and_what_the_kernel_keeps_goes_a
     def gone() -> bool:
         return not alive(processes) and not Path("/sys/class/net", HOST_INTERFACE).exists()
 
-    assert becomes_true(gone, GONE_SECONDS), "processes or the interface outlive the runner"
+    until(gone, GONE_SECONDS, "processes and the interface end with the runner")
     assert namespaces(alive(everybody)) & spaces == set()
     assert "mounts" not in Machine.now(NAME).added_to(before)
     runner.wait(10)
@@ -133,10 +129,10 @@ def test_a_killed_runner_takes_everything_along_and_what_the_kernel_keeps_goes_a
     assert Machine.now(NAME).added_to(before) == {}
 
 
-def test_a_killed_kubelet_is_told_by_status_and_mended_by_up(folder: LabFolder) -> None:
+def test_a_killed_kubelet_is_mended_by_up_and_a_killed_node_is_the_end_of_the_lab(folder: LabFolder) -> None:
     lab = up(folder, print)
     lab.run_on("lab-node-2", "pkill", "-KILL", "-x", "kubelet")
-    assert becomes_true(lambda: not status(folder)[0], GONE_SECONDS)
+    until(lambda: not status(folder)[0], GONE_SECONDS, "the lab is not well")
     assert "lab-node-2-kubelet was ended by signal 9" in status(folder)[1]
     assert f"mend it: python -m tests.lab up --name {NAME}" in status(folder)[1]
 
@@ -148,12 +144,9 @@ def test_a_killed_kubelet_is_told_by_status_and_mended_by_up(folder: LabFolder) 
     with pytest.raises(LabError, match=f"'{NAME}' has the addresses .* python -m tests.lab down --name {NAME}"):
         up(LabFolder.of("another"), said.append)
 
-
-def test_the_end_of_a_nodes_first_process_is_the_end_of_the_lab(folder: LabFolder) -> None:
-    lab = up(folder, print)
     os.kill(lab.inits["lab-node-1"], signal.SIGKILL)
 
-    assert becomes_true(lambda: folder.runner() is None, 20)
+    until(lambda: folder.runner() is None, 20, "the lab ends")
     assert found(folder) == []
     assert "the namespaces of lab-node-1 have ended" in folder.runner_log.read_text()
 
@@ -186,9 +179,7 @@ def test_a_component_that_does_not_start_is_told_with_the_end_of_its_log_and_not
         Runner(folder, {**inputs.programs, "etcd": broken}, inputs.archives, print).run()
 
     assert found(folder) == []
-    assert becomes_true(lambda: Machine.now(NAME).added_to(before) == {}, GONE_SECONDS), Machine.now(NAME).added_to(
-        before
-    )
+    nothing_is_left_after(before)
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_no_half_program(tmp_path: Path) -> None:

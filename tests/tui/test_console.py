@@ -234,8 +234,19 @@ async def test_a_dialog_too_high_for_the_screen_still_shows_what_can_be_pressed(
         await console.settle()
         await console.press("R")
         text = console.screen_text()
-    assert "[ Cancel ]" in text
-    assert "make the window higher" in text
+        assert "[ Cancel ]" in text
+        assert "PgDn and PgUp show them" in text
+        assert "Fact 0" in text
+        seen = text
+        for _ in range(9):
+            await console.press("pagedown")
+            seen += console.screen_text()
+        assert all(f"Fact {n}" in seen for n in range(9))
+        assert "Fact 0" not in console.screen_text()
+        assert "[ Cancel ]" in console.screen_text()
+        await console.press("pageup", "pageup", "pageup", "pageup", "pageup", "pageup", "pageup", "pageup", "pageup")
+        assert console.screen_text() == text
+        assert sent(console) == []
 
 
 async def test_lost_data_stays_dimmed_with_its_age_and_the_reason(make_console: MakeConsole) -> None:
@@ -335,7 +346,7 @@ async def test_previous_logs_of_an_application_show_the_last_words(make_console:
         await console.press("/")
         await console.type_text("keyerror")
         await console.press("enter")
-        assert "1 rows contain" in console.screen_text()
+        assert "1 row with “keyerror”" in console.screen_text()
         await console.press("escape")
         assert "[1 Apps]" in console.screen_text()
 
@@ -402,3 +413,26 @@ async def test_rows_follow_a_smaller_window(make_console: MakeConsole) -> None:
         await pilot.resize_terminal(80, 14)
         await console.settle()
         assert console.cursor_line()
+
+
+async def test_while_a_filter_is_typed_an_empty_table_blames_the_filter_not_the_cluster(
+    make_console: MakeConsole,
+) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("2", "/")
+        await console.type_text("zzz")
+        assert "No row matches the filter “zzz”; esc drops it." in console.screen_text()
+        await console.press("enter")
+        assert "No row matches the filter “zzz”; esc clears it." in console.screen_text()
+
+
+async def test_a_search_without_a_match_offers_no_way_through_the_matches(make_console: MakeConsole) -> None:
+    console = make_console()
+    async with console.app.run_test(size=SIZE):
+        await console.settle()
+        await console.press("d", "/")
+        await console.type_text("zzz")
+        await console.press("enter")
+        assert "No row contains “zzz”." in console.screen_text()

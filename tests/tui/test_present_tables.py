@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfheal_core.domain.snapshot import Autoscaler, Snapshot
-from selfheal_tui.present import applications, history, pods
+from selfheal_tui.present import applications, history, journal, pods
 from selfheal_tui.present.columns import GAP, Column, fit
 from selfheal_tui.present.detail import revision_detail
 from selfheal_tui.present.glyphs import ASCII, UNICODE, choose_glyphs, cut_middle
@@ -16,6 +16,7 @@ from selfheal_tui.present.history import revision_rows
 from selfheal_tui.present.ordering import RowOrder
 from selfheal_tui.present.spans import Span, line, text_of, width_of, wrap
 from selfheal_tui.present.sparkline import sparkline
+from selfheal_tui.present.status_line import tabs_line
 from selfheal_tui.showcase import NAMESPACE, NOW
 
 
@@ -190,3 +191,35 @@ def test_a_removed_row_keeps_its_place_until_the_hold_ends() -> None:
     assert order.pending
     order.update({"b": second}, held=False)
     assert order.keys == ["b"]
+
+
+def placed_widths(columns: tuple[Column, ...], width: int, wanted: Mapping[str, int]) -> dict[str, int]:
+    return {placed.column.id: placed.width for placed in fit(columns, width, wanted)}
+
+
+def test_a_wide_screen_shows_names_and_ends_of_pods_in_full_before_it_leaves_blanks_beside_short_nodes() -> None:
+    name, end = "checkout-6c9b8d7f4c-4k2mp", "137 OOMKilled"
+    widths = placed_widths(pods.NARROW, 126, {"pod": len(name), "exit": len(end), "node": len("node-2")})
+    assert widths["pod"] >= len(name)
+    roomy = placed_widths(pods.NARROW, 160, {"pod": len(name), "exit": len(end), "node": len("node-2")})
+    assert roomy["exit"] >= len(end)
+
+
+def test_a_namespace_takes_the_room_that_is_left_before_its_name_is_cut() -> None:
+    table = applications.applications_table(UNICODE, all_namespaces=True)
+    assert placed_widths(table.columns, 78, {"namespace": len("selfheal-system")})["namespace"] >= 15
+
+
+def test_the_journal_says_what_became_of_it_before_who_asked_for_it_in_full() -> None:
+    wanted = {"target": len("payments/app-a"), "who": len("ops@bastion by console"), "reason": 60}
+    assert placed_widths(journal.COLUMNS, 78, wanted)["reason"] >= len("RECOVERED in 1m14s")
+    assert "who" not in placed_widths(journal.COLUMNS, 74, wanted)
+
+
+def test_where_the_tabs_leave_no_room_for_everything_the_position_stays() -> None:
+    right = line(Span("rollback app-a: verifying  ", "warn"), Span("1/3", "dim"))
+    assert text_of(tabs_line("pods", "app-a", right, 100)).endswith("rollback app-a: verifying  1/3")
+    narrow = text_of(tabs_line("pods", "app-a", right, 80))
+    assert narrow.endswith(" 1/3")
+    assert "verifying" not in narrow
+    assert width_of(tabs_line("pods", "app-a", right, 40)) == width_of(tabs_line("pods", "app-a", (), 40))

@@ -18,6 +18,8 @@ from selfheal_core.domain.words import counted
 Gate = Literal[
     "watch", "pause", "namespace", "kind", "terminating", "recovered", "retry", "budget", "pacing", "one per owner"
 ]
+PODS = "pods"
+"""Name of the source that says which pods stand."""
 RECOVERED_SECONDS = 600.0
 """A pod ready for as long as the kubelet takes to forget its back-off is recovered, whatever its restart count."""
 STALE_SECONDS = 120.0
@@ -60,7 +62,7 @@ class HealPolicy:
     own_namespace: str = ""
     paused: bool = False
     pause_reason: str = ""
-    sources: tuple[str, ...] = ("pods", "replicasets", "deployments")
+    sources: tuple[str, ...] = (PODS, "replicasets", "deployments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,23 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """An eviction that was sent.
+
+    Attributes:
+        at: When.
+        owner: Uid of the pod's owner.
+        pace_before: The owner's pace without it; None if there was none.
+        in_doubt: Nothing said whether it was carried out; whether the pod still stands will.
+    """
+
+    at: float
+    owner: Uid
+    pace_before: Pace | None = None
+    in_doubt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A disruption budget's last word on a pod."""
 
@@ -114,12 +133,12 @@ class HealMemory:
     """What has to be remembered between two decisions; never mutated.
 
     Attributes:
-        sent: When an eviction was last sent, by pod.
+        sent: The eviction that was sent last, by pod.
         refusals: What a disruption budget answered, by pod.
         paces: Removals so far, by owner.
     """
 
-    sent: Mapping[Uid, float] = field(default_factory=dict)
+    sent: Mapping[Uid, Sent] = field(default_factory=dict)
     refusals: Mapping[Uid, Refusal] = field(default_factory=dict)
     paces: Mapping[Uid, Pace] = field(default_factory=dict)
 
@@ -132,8 +151,8 @@ class HealDecision:
         actions: Evictions to send, at most one per owner.
         holds: Every triggered pod that is left alone, with its reason.
         held: Why nothing at all may be done (stale data, pause); "" if that is not so.
-        memory: What to pass to the next call, on the assumption that every action is sent; the ``note_`` functions
-            correct it where that went otherwise.
+        memory: What to pass to the next call, on the assumption that every action is carried out; the ``note_``
+            functions correct it where that went otherwise.
     """
 
     actions: tuple[Evict, ...]
@@ -183,7 +202,7 @@ def decide(snapshot: Snapshot, memory: HealMemory, policy: HealPolicy, now: floa
         policy: What is allowed.
         now: Seconds since the epoch.
     """
-    memory = _forgotten(memory, snapshot, now)
+    memory = _settled(_forgotten(memory, snapshot, now), snapshot, policy, now)
     held_by, held = _hold_everything(snapshot, policy, now)
     actions: list[Evict] = []
     holds: list[Hold] = []
@@ -245,13 +264,21 @@ def note_budget_refusal(
 
 
 def note_not_sent(memory: HealMemory, action: Evict) -> HealMemory:
-    """Take an action back that was not carried out (dry run refused, error before sending): it does not count."""
-    sent = {uid: at for uid, at in memory.sent.items() if uid != action.uid}
-    paces = dict(memory.paces)
-    pace = paces.pop(action.owner.uid, None)
-    if pace is not None and pace.count > 1:
-        paces[action.owner.uid] = Pace(pace.count - 1, pace.last_at)
-    return replace(memory, sent=sent, paces=paces)
+    """Take an action back that may be decided anew at once."""
+    undone = note_not_carried_out(memory, action)
+    return replace(undone, sent={uid: sent for uid, sent in undone.sent.items() if uid != action.uid})
+
+
+def note_not_carried_out(memory: HealMemory, action: Evict) -> HealMemory:
+    """Remember that an eviction removed nothing: its owner's pace is as before; the pod itself waits to be retried."""
+    sent = memory.sent.get(action.uid)
+    return memory if sent is None else replace(memory, paces=_paces_without(sent, memory.paces))
+
+
+def note_in_doubt(memory: HealMemory, action: Evict) -> HealMemory:
+    """Remember that an eviction may have been carried out: it counts, unless the pod stands when it may be retried."""
+    sent = memory.sent.get(action.uid)
+    return memory if sent is None else replace(memory, sent={**memory.sent, action.uid: replace(sent, in_doubt=True)})
 
 
 def next_look_at(decision: HealDecision) -> float | None:
@@ -331,10 +358,10 @@ def _recovered(view: _View) -> _Closed | None:
 
 
 def _retry(view: _View) -> _Closed | None:
-    sent_at = view.memory.sent.get(view.row.uid)
-    if sent_at is None or view.now - sent_at >= view.policy.retry_seconds:
+    sent = view.memory.sent.get(view.row.uid)
+    if sent is None or view.now - sent.at >= view.policy.retry_seconds:
         return None
-    return f"its eviction was sent {ago(view.now - sent_at)} ago", sent_at + view.policy.retry_seconds
+    return f"its eviction was sent {ago(view.now - sent.at)} ago", sent.at + view.policy.retry_seconds
 
 
 def _budget(view: _View) -> _Closed | None:
@@ -392,7 +419,7 @@ def _eviction(row: PodRow, policy: HealPolicy) -> Evict:
 def _note_sent(memory: HealMemory, action: Evict, now: float) -> HealMemory:
     pace = memory.paces.get(action.owner.uid)
     return HealMemory(
-        sent={**memory.sent, action.uid: now},
+        sent={**memory.sent, action.uid: Sent(now, action.owner.uid, pace)},
         refusals={uid: refusal for uid, refusal in memory.refusals.items() if uid != action.uid},
         paces={**memory.paces, action.owner.uid: Pace(1 if pace is None else pace.count + 1, now)},
     )
@@ -404,12 +431,36 @@ def _forgotten(memory: HealMemory, snapshot: Snapshot, now: float) -> HealMemory
         return memory
     troubled = {row.owner.uid for row in snapshot.pods.values() if row.owner is not None and _troubled(row, now)}
     return HealMemory(
-        sent={uid: at for uid, at in memory.sent.items() if uid in snapshot.pods},
+        sent={uid: sent for uid, sent in memory.sent.items() if uid in snapshot.pods},
         refusals={uid: refusal for uid, refusal in memory.refusals.items() if uid in snapshot.pods},
         paces={
             uid: pace for uid, pace in memory.paces.items() if uid in troubled or now - pace.last_at < RECOVERED_SECONDS
         },
     )
+
+
+def _settled(memory: HealMemory, snapshot: Snapshot, policy: HealPolicy, now: float) -> HealMemory:
+    """Take back each eviction in doubt whose pod still stands: it was not carried out, and is due again."""
+    pods = snapshot.sources.get(PODS)
+    seen_at = pods.fresh_at if pods is not None else None
+    sent, paces = dict(memory.sent), memory.paces
+    for uid, one in memory.sent.items():
+        # A picture from before the eviction says nothing about it.
+        looked = seen_at is not None and seen_at > one.at and now - one.at >= policy.retry_seconds
+        if one.in_doubt and looked and snapshot.pods[uid].state != "terminating":
+            del sent[uid]
+            paces = _paces_without(one, paces)
+    return replace(memory, sent=sent, paces=paces)
+
+
+def _paces_without(sent: Sent, paces: Mapping[Uid, Pace]) -> Mapping[Uid, Pace]:
+    """Paces as if an eviction had not been sent; a later one of the same owner keeps its time."""
+    pace = paces.get(sent.owner)
+    if pace is None:
+        return paces
+    rest = Pace(pace.count - 1, pace.last_at) if pace.last_at > sent.at else sent.pace_before
+    others = {owner: one for owner, one in paces.items() if owner != sent.owner}
+    return others if rest is None else {**others, sent.owner: rest}
 
 
 def _troubled(row: PodRow, now: float) -> bool:

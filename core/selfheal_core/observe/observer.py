@@ -3,10 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
-from selfheal_core.cluster.kubernetes.reflector import Reflector
 from selfheal_core.cluster.kubernetes.watch_statistics import Statistics, total
 from selfheal_core.domain.controller_status import controller_status
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey
@@ -17,15 +15,14 @@ from selfheal_core.observe.error_rate import ErrorRateSource
 from selfheal_core.observe.error_rate_ladder import error_rates as best_error_rates
 from selfheal_core.observe.join import Join
 from selfheal_core.observe.polls import VERSION, Intervals, Polls
-from selfheal_core.observe.sources import ALL_SOURCES, CONTROLLER, DEPLOYMENTS, EVENTS, NODES, PODS, combined
-from selfheal_core.observe.streams import open_streams
+from selfheal_core.observe.sources import ALL_SOURCES, CONTROLLER, DEPLOYMENTS, NODES, PODS, combined
+from selfheal_core.observe.streams import Stream, open_streams
 from selfheal_core.waiting import set_within
 
 LONGEST_NAP_SECONDS = 1.0
 """``wait_for`` asks its predicate at least this often."""
-PODS_FIRST_SECONDS = 2.0
-"""For so long events wait until pods are listed. API servers keep no cache of events: to find the few that are wanted
-they read all of them, and the first rows would wait for that."""
+LISTED_FIRST_SECONDS = 2.0
+"""For so long a stream waits until the source that goes first is listed."""
 
 
 class Observer:
@@ -69,12 +66,14 @@ class Observer:
         self._streams = open_streams(
             client, self._join, namespaces=namespaces, wanted=sources, clock=clock, on_change=self._notify
         )
+        self._listed = {name: asyncio.Event() for name in self._awaited()}
         self._polls = Polls(
             client,
             self._join,
             namespaces=namespaces,
             controller_namespace=controller_namespace,
             error_rates=error_rates or best_error_rates(client, clock, namespaces=namespaces),
+            pods_listed=self._listed[PODS],
         )
         self._pollers = self._polls.open(
             wanted=sources,
@@ -88,18 +87,17 @@ class Observer:
         """Follow every source until cancelled; cancellation ends all of them and leaks no task."""
         try:
             async with asyncio.TaskGroup() as group:
-                for name, reflectors in self._streams.items():
-                    for reflector in reflectors:
-                        group.create_task(self._after_pods(reflector) if name == EVENTS else reflector.run())
+                for stream in self._all_streams():
+                    group.create_task(self._follow(stream))
                 for poller in self._pollers:
                     group.create_task(poller.run())
         finally:
             await self._polls.close()
 
-    async def _after_pods(self, reflector: Reflector[Any]) -> None:
-        if PODS in self._streams:
-            await set_within(self._polls.pods_listed, PODS_FIRST_SECONDS)
-        await reflector.run()
+    async def _follow(self, stream: Stream) -> None:
+        if stream.waits_for in self._streams:
+            await set_within(self._listed[stream.waits_for], LISTED_FIRST_SECONDS)
+        await stream.reflector.run()
 
     def snapshot(self) -> Snapshot:
         """Join what changed since the last call.
@@ -111,7 +109,7 @@ class Observer:
         now = self._clock()
         before = self._latest
         sources = self._sources()
-        self._join.set_pods_known(self._pods_listed())
+        self._join.set_pods_known(self._is_listed(PODS))
         joined = self._join.refresh(now)
         controller = self._controller(sources)
         changed = (
@@ -134,9 +132,9 @@ class Observer:
 
     def wake(self) -> None:
         """Retry lost and forbidden sources now instead of at their next due time."""
-        for reflector in self._reflectors():
-            if reflector.source.condition != "live":
-                reflector.wake()
+        for stream in self._all_streams():
+            if stream.reflector.source.condition != "live":
+                stream.reflector.wake()
         for poller in self._pollers:
             poller.wake()
 
@@ -177,7 +175,8 @@ class Observer:
 
     def nodes(self) -> Mapping[str, Node]:
         """Nodes by name; empty where they are not followed or not allowed to be."""
-        return {node.metadata.name: node for stream in self._streams.get(NODES, ()) for node in stream.store.values()}
+        stores = (stream.reflector.store for stream in self._streams.get(NODES, ()))
+        return {node.metadata.name: node for store in stores for node in store.values()}
 
     def known_good(self) -> Mapping[ReleaseKey, Mapping[int, KnownGood]]:
         """What is on record of every release, by revision."""
@@ -185,22 +184,28 @@ class Observer:
 
     def statistics(self) -> Mapping[str, Statistics]:
         """What the watches of each source have been through so far."""
-        return {name: total(stream.statistics for stream in streams) for name, streams in self._streams.items()}
+        return {
+            name: total(stream.reflector.statistics for stream in streams) for name, streams in self._streams.items()
+        }
 
-    def _reflectors(self) -> list[Reflector[Any]]:
-        return [reflector for reflectors in self._streams.values() for reflector in reflectors]
+    def _all_streams(self) -> list[Stream]:
+        return [stream for streams in self._streams.values() for stream in streams]
+
+    def _awaited(self) -> set[str]:
+        """Sources that others begin after: streams of some, and what is polled about pods."""
+        return {PODS, *(stream.waits_for for stream in self._all_streams() if stream.waits_for)}
 
     def _sources(self) -> dict[str, Source]:
         found = {
-            name: combined([reflector.source for reflector in reflectors]) for name, reflectors in self._streams.items()
+            name: combined([stream.reflector.source for stream in streams]) for name, streams in self._streams.items()
         }
         found.update({poller.source.name: poller.source for poller in self._pollers})
         found.pop(VERSION, None)
         return found
 
-    def _pods_listed(self) -> bool:
-        streams = self._streams.get(PODS, ())
-        return bool(streams) and all(stream.source.fresh_at is not None for stream in streams)
+    def _is_listed(self, source: str) -> bool:
+        streams = self._streams.get(source, ())
+        return bool(streams) and all(stream.reflector.source.fresh_at is not None for stream in streams)
 
     def _controller(self, sources: Mapping[str, Source]) -> ControllerStatus:
         elsewhere = self._polls.controllers
@@ -211,8 +216,9 @@ class Observer:
         return controller_status(deployments, self._join.events.last_of_controller, looked=known)
 
     def _notify(self) -> None:
-        if not self._polls.pods_listed.is_set() and self._pods_listed():
-            self._polls.pods_listed.set()
+        for source, listed in self._listed.items():
+            if not listed.is_set() and self._is_listed(source):
+                listed.set()
         self.changed.set()
         for waiter in self._waiters:
             waiter.set()

@@ -49,9 +49,9 @@ class Polls:
         namespaces: Scope; empty means all.
         controller_namespace: Where healerd is looked for; "" means everywhere.
         error_rates: Where error rates come from.
+        pods_listed: Set once pods are known; figures of pods are asked for from then on.
 
     Attributes:
-        pods_listed: To be set once pods are known; figures of pods are asked for from then on.
         server_version: E.g. ``v1.32.3``; "" until known.
         controllers: Healerd's Deployments where they had to be looked for outside the scope; None before that, and
             where the watch of Deployments covers them.
@@ -65,15 +65,16 @@ class Polls:
         namespaces: tuple[str, ...],
         controller_namespace: str,
         error_rates: ErrorRateSource,
+        pods_listed: asyncio.Event,
     ) -> None:
         self.server_version = ""
         self.controllers: Sequence[Workload] | None = None
-        self.pods_listed = asyncio.Event()
         self._client = client
         self._join = join
         self._namespaces = namespaces
         self._controller_namespace = controller_namespace
         self._error_rates = error_rates
+        self._pods_listed = pods_listed
 
     def open(
         self,
@@ -95,7 +96,7 @@ class Polls:
                 on_change=on_change,
                 absent=NO_METRICS if name == sources.METRICS else "",
                 standing=(lambda: self._error_rates.standing) if name == sources.ERRORS else None,
-                after=self.pods_listed if name in (sources.METRICS, sources.ERRORS) else None,
+                after=self._pods_listed if name in (sources.METRICS, sources.ERRORS) else None,
             )
 
         pollers = [poller(VERSION, self._read_version, VERSION_INTERVAL_SECONDS)]

@@ -38,6 +38,7 @@ class Collection:
         metadata_only: Ask for metadata only; bodies are never read.
         namespaced: False for one that exists once per cluster.
         in_pages: It may hold thousands of objects, which come cheaper in pages than as a stream.
+        waits_for: Name of a source that is listed first, where that is followed too; "" for none.
     """
 
     name: str
@@ -49,6 +50,15 @@ class Collection:
     metadata_only: bool = False
     namespaced: bool = True
     in_pages: bool = False
+    waits_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A reflector of one collection, or of its part in one namespace, and what is listed before it begins."""
+
+    reflector: Reflector[Any]
+    waits_for: str
 
 
 def _pod(join: Join, change: Change[Pod]) -> None:
@@ -130,6 +140,15 @@ WHAT_HEALERD_DID = {"fieldSelector": f"type=Normal,reportingComponent={CONTROLLE
 """The two parts of the events that anybody is shown. The rest, four events or so of each pod that starts well, is most
 of what a cluster has, and never leaves the server."""
 
+
+def _events(params: Mapping[str, str]) -> Collection:
+    # API servers keep no cache of events: to find the few that are wanted they read all of them, and the first rows,
+    # which are pods, would wait for that.
+    return Collection(
+        sources.EVENTS, "v1", "events", Event, _event, params=params, in_pages=True, waits_for=sources.PODS
+    )
+
+
 COLLECTIONS: tuple[Collection, ...] = (
     Collection(sources.DEPLOYMENTS, "apps/v1", "deployments", Workload, _workload("Deployment")),
     Collection(sources.REPLICA_SETS, "apps/v1", "replicasets", Workload, _replica_set, in_pages=True),
@@ -139,8 +158,8 @@ COLLECTIONS: tuple[Collection, ...] = (
     Collection(sources.JOBS, "batch/v1", "jobs", ObjectMetadataOnly, _job, metadata_only=True, in_pages=True),
     Collection(sources.AUTOSCALERS, "autoscaling/v2", "horizontalpodautoscalers", HorizontalPodAutoscaler, _autoscaler),
     Collection(sources.BUDGETS, "policy/v1", "poddisruptionbudgets", PodDisruptionBudget, _budget),
-    Collection(sources.EVENTS, "v1", "events", Event, _event, params=WARNINGS, in_pages=True),
-    Collection(sources.EVENTS, "v1", "events", Event, _event, params=WHAT_HEALERD_DID, in_pages=True),
+    _events(WARNINGS),
+    _events(WHAT_HEALERD_DID),
     Collection(sources.NODES, "v1", "nodes", Node, _node, namespaced=False),
     Collection(
         sources.RELEASES,
@@ -166,8 +185,8 @@ def open_streams(
     wanted: frozenset[str],
     clock: Callable[[], float],
     on_change: Callable[[], None],
-) -> dict[str, list[Reflector[Any]]]:
-    """Make the reflectors of each source, one per collection and namespace; the caller runs them.
+) -> dict[str, list[Stream]]:
+    """Make the streams of each source, one per collection and namespace; the caller runs their reflectors.
 
     Args:
         client: The cluster.
@@ -177,11 +196,11 @@ def open_streams(
         clock: Seconds since the epoch.
         on_change: Called after each change of data or of a source's state.
     """
-    streams: dict[str, list[Reflector[Any]]] = {}
+    streams: dict[str, list[Stream]] = {}
     for collection in COLLECTIONS:
         if collection.name in wanted:
             streams.setdefault(collection.name, []).extend(
-                _reflector(client, join, collection, namespace, clock, on_change)
+                Stream(_reflector(client, join, collection, namespace, clock, on_change), collection.waits_for)
                 for namespace in (namespaces or ("",) if collection.namespaced else ("",))
             )
     return streams

@@ -15,6 +15,11 @@ from selfheal_core.ops.operation import Choice, Impact, Preview, Target
 ONLY_IN_A_SANDBOX = "things are broken on purpose only in a sandbox; start one with: selfheal-tui --sandbox"
 SERVICE_CHART = "selfheal-service"
 """Name in ``chart/service/Chart.yaml``, which Helm keeps in each release."""
+RUNS_IN = {
+    True: "this program: keep it open, it takes back what it switched",
+    False: "this program: keep it open to see it heal",
+}
+"""Where a fault runs, by whether it is taken back."""
 
 
 class Break:
@@ -44,7 +49,7 @@ class Break:
                 ("heals", f"layer {fault.layer}: {fault.heals}"),
                 ("within", f"about {duration(fault.within_seconds)}; sooner where the sandbox runs with --speed"),
                 ("now", situation(application)),
-                ("runs in", "this program: keep it open, it takes back what it switched"),
+                ("runs in", RUNS_IN[fault.taken_back]),
             ),
             same_as="",
             precondition=_precondition(fault, application, pod, snapshot),

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from selfheal_core.cluster.kubernetes.api_errors import ApiError, Conflict, NotFound, TooManyRequests
+from selfheal_core.cluster.kubernetes.api_errors import ApiError, BudgetRefusal, Conflict, NotFound
 from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.domain.applications import is_ready
 from selfheal_core.domain.objects import Uid
@@ -46,7 +46,7 @@ async def trial(world: World, row: PodRow, *, forced: bool) -> Trial:
         return Trial("not asked for: this console is read-only")
     try:
         await world.client.evict(row.namespace, row.name, uid=row.uid, dry_run=True)
-    except TooManyRequests as error:
+    except BudgetRefusal as error:
         text = f"its disruption budget refuses: {error.message or error.what}"
         return Trial(text, f"{text}; wait for a healthy replacement, or force")
     except (NotFound, Conflict):
@@ -68,7 +68,7 @@ async def remove(world: World, row: PodRow, *, forced: bool) -> None:
             await world.client.delete(where, uid=row.uid, grace_seconds=0)
         else:
             await world.client.evict(row.namespace, row.name, uid=row.uid)
-    except TooManyRequests as error:
+    except BudgetRefusal as error:
         raise Refused(
             f"its disruption budget refuses: {error.message or error.what}", "wait for a healthy replacement, or force"
         ) from error

@@ -10,6 +10,7 @@ from selfheal_core.cluster.kubernetes import paths
 from selfheal_core.cluster.kubernetes.api_errors import NotFound, TooManyRequests
 from selfheal_core.domain.applications import is_ready
 from selfheal_core.domain.snapshot import Application, PodRow, Snapshot
+from selfheal_core.domain.words import counted
 from selfheal_core.errors import Refused, SelfhealError
 from selfheal_core.files import chart
 from selfheal_core.ops import faults
@@ -113,12 +114,22 @@ async def _restarted(scene: Scene) -> AsyncGenerator[Step, None]:
         now = seen.pods.get(row.uid)
         if now is None:
             return Look(True, f"{row.name} is gone; something else replaced it")
-        healed = now.restarts > row.restarts and is_ready(now)
-        return Look(healed, f"{row.name} is {now.state}, {now.restarts - row.restarts} restarts since: {now.reason}")
+        return restarted(row, now)
 
     async with aclosing(scene.heal(goal, f"see why: kubectl describe pod {row.name} -n {row.namespace}")) as steps:
         async for step in steps:
             yield step
+
+
+def restarted(before: PodRow, now: PodRow) -> Look:
+    """Whether a pod runs again with one more restart.
+
+    Its state is not said then: a second restart within minutes reads as a crash loop, although this crash is healed.
+    """
+    since = f"{counted(now.restarts - before.restarts, 'restart')} since"
+    if now.restarts > before.restarts and is_ready(now):
+        return Look(True, f"{now.name} runs again and is ready, {since}")
+    return Look(False, f"{now.name} is {now.state}, {since}: {now.reason}")
 
 
 async def _unready(scene: Scene) -> AsyncGenerator[Step, None]:
@@ -206,7 +217,8 @@ async def _bad_release(scene: Scene) -> AsyncGenerator[Step, None]:
         if application is None or now is None:
             return Look(False, f"{release} is not seen any more")
         newer = now.revision is not None and now.revision > revision
-        text = f"revision {now.revision}: {application.state} {application.detail}, {application.ready} ready"
+        ready = f"{application.ready} of {application.desired or 0} ready"
+        text = f"revision {now.revision}: {application.state}, {ready}"
         return Look(newer and application.severity == "ok", text if newer else f"{text}; R rolls back")
 
     async with aclosing(scene.heal(goal, f"press R: it rolls {release} back")) as steps:

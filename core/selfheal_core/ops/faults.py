@@ -28,6 +28,7 @@ class Fault:
         path: Of the service's practice switch; "" where it is none.
         body: What is posted there.
         remedy: The verb that heals it, where that is left to the operator; "" where a layer does it.
+        taken_back: Whether the program that caused it undoes a part of it at the end.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Fault:
     path: str = ""
     body: Mapping[str, object] = field(default_factory=dict, hash=False)
     remedy: str = ""
+    taken_back: bool = False
 
 
 CRASH = Fault(
@@ -69,6 +71,7 @@ UNREADY = Fault(
     60,
     "/practice/ready",
     {"ready": False, "reason": "practice"},
+    taken_back=True,
 )
 CRASH_LOOP = Fault(
     "crash-loop",
@@ -84,7 +87,7 @@ BAD_RELEASE = Fault(
     "bad release",
     4,
     f"upgrades its Helm release to an image that does not exist ({BAD_TAG})",
-    "you do: R rolls back; the old pods serve on meanwhile",
+    "you, with R, which rolls back; the old pods serve on meanwhile",
     300,
     remedy="rollback",
 )
@@ -97,6 +100,7 @@ CPU_PEAK = Fault(
     90,
     "/practice/burn",
     {"millicores": BURN_MILLICORES, "seconds": BURN_SECONDS},
+    taken_back=True,
 )
 DRAIN = Fault(
     "drain-node",
@@ -105,6 +109,7 @@ DRAIN = Fault(
     "evicts every pod of the node that has most of its pods, then lets the node take pods again",
     "the disruption budget lets them go only as fast as replacements become ready elsewhere",
     120,
+    taken_back=True,
 )
 FAULTS: Mapping[str, Fault] = MappingProxyType(
     {fault.name: fault for fault in (CRASH, HANG, UNREADY, CRASH_LOOP, BAD_RELEASE, CPU_PEAK, DRAIN)}

@@ -1,5 +1,6 @@
 """The operator's journal: what was asked, confirmed, done, refused and verified, one JSON object a line."""
 
+import errno
 import json
 import os
 from collections import deque
@@ -15,7 +16,7 @@ from selfheal_core.folders import state_folder
 
 Step = Literal["intent", "confirmation", "result", "verification", "refused"]
 LIMIT_BYTES = 5_000_000
-_NEW_FILE = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+_NEW_FILE = os.O_RDWR | os.O_APPEND | os.O_CREAT
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -79,7 +80,7 @@ class Journal:
             descriptor = os.open(self.path, _NEW_FILE, 0o600)
             try:
                 os.fchmod(descriptor, 0o600)
-                os.write(descriptor, line)
+                _write_whole(descriptor, line)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -93,6 +94,18 @@ class Journal:
         if not self.path.exists() or self.path.stat().st_size + coming_bytes <= self._limit_bytes:
             return
         self.path.replace(self.path.with_name(self.path.name + ".1"))
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    """Append a line, after the end of one that a full disk had cut.
+
+    Raises:
+        OSError: It can't be written, or only its beginning could.
+    """
+    size = os.fstat(descriptor).st_size
+    text = b"\n" + line if line and size and os.pread(descriptor, 1, size - 1) != b"\n" else line
+    if os.write(descriptor, text) < len(text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def as_line(entry: Entry) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from selfheal_core.cluster.kubernetes.api_errors import ApiError, Conflict, NotFound
+from selfheal_core.cluster.kubernetes.api_errors import ApiError, Conflict, NotFound, ServerFault
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.paths import path
 from selfheal_core.cluster.kubernetes.requests import lease as lease_body
@@ -141,14 +141,14 @@ class ReleaseLease:
             made = await self._client.create(path(_API, "leases", namespace=self._namespace), body)
         except Conflict as error:
             raise Refused(f"another operation on {self._subject} has just begun", "look again, then decide") from error
-        return Held(str(made["metadata"]["resourceVersion"]), now, 0)
+        return Held(_version(made), now, 0)
 
     async def _replace(self, held: Held, holder: str) -> Held:
         try:
             made = await self._client.replace(self._path(), self._body(held, holder), deadline_seconds=CALL_SECONDS)
         except Conflict as error:
             raise Refused(f"another operation on {self._subject} has just begun", "look again, then decide") from error
-        held.resource_version = str(made["metadata"]["resourceVersion"])
+        held.resource_version = _version(made)
         return held
 
     async def _renew_until(self, over: asyncio.Event, held: Held) -> None:
@@ -193,6 +193,18 @@ class ReleaseLease:
             resource_version=held.resource_version,
             labels={"app.kubernetes.io/managed-by": "selfheal"},
         )
+
+
+def _version(made: Any) -> str:
+    """Version of the Lease that the server says it stored.
+
+    Raises:
+        ServerFault: It does not say.
+    """
+    try:
+        return str(made["metadata"]["resourceVersion"])
+    except (KeyError, TypeError) as error:
+        raise ServerFault("the answer to writing a Lease is no Lease") from error
 
 
 def lease_name(subject: str) -> str:

@@ -44,7 +44,7 @@ class Restart:
             title=f"Restart {target.name} in {target.namespace}{f' on {world.context}' if world.context else ''}",
             lines=(
                 ("workload", f"{owner.kind} {owner.name}, {track.image or 'image unknown'}"),
-                ("does", f"replaces its {track.desired} pods one by one with fresh ones of the same version"),
+                ("does", f"replaces {_pods(track.desired)} of the same version"),
                 ("now", situation(application)),
                 ("dry run", await _dry_run(world, owner)),
                 ("runs in", "the cluster; it goes on if this connection drops"),
@@ -122,6 +122,12 @@ async def _restart(world: World, owner: OwnerKey) -> int:
     """Send the change; gives the generation that it made."""
     patched = await world.client.patch(_path(owner), _patch(owner, world.clock()), PatchType.STRATEGIC)
     return int(patched["metadata"]["generation"])
+
+
+def _pods(count: int | None) -> str:
+    if count == 1:
+        return "its one pod with a fresh one"
+    return f"its {'' if count is None else f'{count} '}pods one by one with fresh ones"
 
 
 async def _dry_run(world: World, owner: OwnerKey) -> str:

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,15 +12,10 @@ from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.store.objects import Object, name_of, now_rfc3339, uid_of
 
-SERVER_FIELDS = (
-    "uid",
-    "creationTimestamp",
-    "generation",
-    "selfLink",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-)
+SERVER_FIELDS = ("uid", "creationTimestamp", "generation", "selfLink")
 """Metadata that only the server sets."""
+DELETION_FIELDS = ("deletionTimestamp", "deletionGracePeriodSeconds")
+"""Metadata that a deletion sets."""
 _NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, so no words (k8s.io/apimachinery/pkg/util/rand)
 _GENERATED_LENGTH = 5
 _MAX_GENERATED_PREFIX = 63 - _GENERATED_LENGTH
@@ -71,8 +67,16 @@ def random_suffix() -> str:
     return "".join(secrets.choice(_NAME_ALPHABET) for _ in range(_GENERATED_LENGTH))
 
 
-def prepare_new(resource: Resource, namespace: str, obj: Object, now: datetime) -> Object:
+def prepare_new(resource: Resource, namespace: str, obj: Object, now: datetime, *, by_update: bool = False) -> Object:
     """Return a copy of an object to be created, with the metadata that the server sets.
+
+    Args:
+        resource: what it is.
+        namespace: where; "" for cluster-scoped kinds.
+        obj: in the stored version.
+        now: the time.
+        by_update: a replacement or an application creates it: its version says nothing, and what it says of a deletion
+            is left.
 
     Raises:
         ApiError: 400, the object contradicts the request; 422, it has no name.
@@ -81,12 +85,12 @@ def prepare_new(resource: Resource, namespace: str, obj: Object, now: datetime) 
     metadata = new["metadata"] = _metadata_of(resource, new)
     new["apiVersion"], new["kind"] = resource.group_version, resource.kind
     _place(resource, namespace, metadata)
-    if metadata.pop("resourceVersion", ""):
+    if metadata.pop("resourceVersion", "") and not by_update:
         raise errors.bad_request("resourceVersion should not be set on objects to be created")
-    for field in SERVER_FIELDS:
+    for field in SERVER_FIELDS if by_update else SERVER_FIELDS + DELETION_FIELDS:
         if field != "generation" or resource.kind not in _WITHOUT_GENERATION:
             metadata.pop(field, None)
-    _name(resource, metadata)
+    _name(metadata)
     metadata["uid"] = str(uuid.uuid4())
     metadata["creationTimestamp"] = now_rfc3339(now)
     if resource.kind not in _WITHOUT_GENERATION:
@@ -116,14 +120,11 @@ def _place(resource: Resource, namespace: str, metadata: Object) -> None:
     metadata["namespace"] = namespace
 
 
-def _name(resource: Resource, metadata: Object) -> None:
+def _name(metadata: Object) -> None:
     if metadata.get("name"):
         return
     prefix = metadata.get("generateName")
-    if not prefix:
-        problem = cause.required("metadata.name", "name or generateName is required")
-        raise errors.invalid(resource, "", [problem])
-    metadata["name"] = prefix[:_MAX_GENERATED_PREFIX] + random_suffix()
+    metadata["name"] = prefix[:_MAX_GENERATED_PREFIX] + random_suffix() if prefix else ""  # which `validate` refuses
 
 
 def prepare_changed(resource: Resource, old: Object, changed: Any, subresource: str) -> Object:
@@ -144,6 +145,15 @@ def prepare_changed(resource: Resource, old: Object, changed: Any, subresource: 
         else:
             metadata.pop(field, None)
     return _limit_to_subresource(resource, old, new, subresource)
+
+
+def keep_deletion(old: Object, new: Object) -> None:
+    """Keep, in place, what an update cannot take away: when the object is deleted, and how long it has."""
+    metadata, before = new["metadata"], old["metadata"]
+    if "deletionTimestamp" in before:
+        metadata["deletionTimestamp"] = before["deletionTimestamp"]
+    if "deletionGracePeriodSeconds" in before:
+        metadata.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
 
 
 def check_place(metadata: Object, namespace: str, name: str) -> None:
@@ -208,17 +218,17 @@ def _metadata_with_status(resource: Resource, old: Object, new: Object) -> Objec
     }
 
 
-def admit(
+def decode(
     resource: Resource,
     obj: Object,
     old: Object | None,
     strictness: Literal["Ignore", "Warn", "Strict"],
     warnings: list[str] | None,
-) -> None:
-    """Check the shape of an object, fill in its defaults (in place), and check it against the rules of its kind.
+) -> list[Cause]:
+    """Check the shape of an object, fill in its defaults, in place, and return what is wrong with its shape.
 
     Raises:
-        ApiError: 400, wrong types or (when strict) unknown fields; 422, broken rules.
+        ApiError: 400, wrong types or (when strict) unknown fields.
     """
     findings = check_decoding(resource, obj, strictness, warnings)
     if findings.unknown_fields:
@@ -228,7 +238,7 @@ def admit(
     for owner, field in findings.empty_fields:
         owner.pop(field, None)
     defaults.apply_defaults(resource, obj)
-    _raise_causes(resource, obj, [*findings.causes, *validation.causes(resource, obj, old)])
+    return findings.causes
 
 
 def check_decoding(
@@ -250,20 +260,31 @@ def check_decoding(
     return findings
 
 
-def _raise_causes(resource: Resource, obj: Object, causes: list[Cause]) -> None:
-    """Refuse an object for every broken rule; the first cause of each field and reason is told."""
+def validate(resource: Resource, obj: Object, old: Object | None, found: Sequence[Cause]) -> None:
+    """Refuse an object for every broken rule of its kind, after those of its shape that were found before.
+
+    Raises:
+        ApiError: 422, with the first cause of each field and reason.
+    """
+    causes = [*found, *validation.causes(resource, obj, old)]
     if causes:
         first = {(problem.field, problem.reason): problem for problem in reversed(causes)}
         raise errors.invalid(resource, name_of(obj), list(reversed(first.values())))
 
 
-def bump_generation(old: Object, new: Object) -> None:
-    """Raise ``metadata.generation`` of ``new``, in place, when anything but metadata and status changed."""
+def bump_generation(old: Object, new: Object, *, counts_annotations: bool = False) -> None:
+    """Raise ``metadata.generation`` of ``new``, in place, when anything but metadata and status changed.
+
+    Clients' changes to the annotations of a Deployment count too; its controller writes them with the status.
+    """
     generation = old["metadata"].get("generation")
     if generation is None:
         return
     fields = (old.keys() | new.keys()) - {"metadata", "status"}
-    if any(old.get(field) != new.get(field) for field in fields):
+    annotated = counts_annotations and (
+        (old["metadata"].get("annotations") or {}) != (new["metadata"].get("annotations") or {})
+    )
+    if annotated or any(old.get(field) != new.get(field) for field in fields):
         new["metadata"]["generation"] = generation + 1
 
 

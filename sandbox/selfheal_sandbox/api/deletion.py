@@ -135,6 +135,7 @@ def _mark(obj: Object, finalizers: list[str], grace: int, now: datetime) -> Obje
     if not is_terminating(obj) or grace < old.get("deletionGracePeriodSeconds", 0):
         metadata["deletionTimestamp"] = now_rfc3339(now + timedelta(seconds=grace))
         metadata["deletionGracePeriodSeconds"] = grace
+    metadata.setdefault("deletionGracePeriodSeconds", grace)  # an object may be applied with a time alone
     if metadata == old:
         return obj
     if "generation" in old and not is_terminating(obj):

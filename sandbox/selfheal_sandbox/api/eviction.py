@@ -61,14 +61,14 @@ def evict_pod(objects: Objects, key: Key, namespace: str, name: str, options: De
         budget = _budget_of(objects, pod)
         if budget is not None and not _is_free(pod, budget):
             charge(objects, budget, pod, options)
-    if not options.dry_run and not is_terminating(pod):
+    if not options.dry_run:
         objects.set_status(key, pod, disrupted(status_of(pod), objects.clock()))
         options = replace(options, resource_version=None)  # held a moment ago; the condition made a new version
     objects.delete(key, namespace, name, options=options)
 
 
 def disrupted(status: Object, now: datetime) -> Object:
-    """Return the status of a pod that is evicted: a condition says so."""
+    """Return the status of a pod that is evicted: a condition says so, since the first time that it was."""
     condition: Object = {
         "type": "DisruptionTarget",
         "status": "True",
@@ -76,8 +76,13 @@ def disrupted(status: Object, now: datetime) -> Object:
         "reason": "EvictionByEvictionAPI",
         "message": "Eviction API: evicting",
     }
-    others = [each for each in status.get("conditions") or () if each.get("type") != condition["type"]]
-    return {**status, "conditions": [*others, condition]}
+    conditions: list[Object] = status.get("conditions") or []
+    known = next((each for each in conditions if each.get("type") == condition["type"]), None)
+    if known is None:
+        return {**status, "conditions": [*conditions, condition]}
+    if known.get("status") == "True":
+        condition["lastTransitionTime"] = known.get("lastTransitionTime")
+    return {**status, "conditions": [condition if each is known else each for each in conditions]}
 
 
 def ignores_budgets(pod: Object) -> bool:

@@ -27,8 +27,6 @@ _UNTRACKED_METADATA = frozenset(
         "generation",
         "creationTimestamp",
         "managedFields",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
         "selfLink",
     }
 )
@@ -145,8 +143,11 @@ def tracked_part(resource: Resource, obj: Object, subresource: str) -> Object:
 def of_value(value: Any, node: SchemaNode) -> FieldSet:
     """Return the set of all fields of an applied value; {} when the value is one field as a whole."""
     if isinstance(value, dict) and not is_atomic(value, node):
-        children = _children(value, node).items()
-        return {edge: of_value(item, below) for edge, (item, below) in children if item != [] or is_atomic([], below)}
+        return {
+            edge: (of_value if node.field(edge.removeprefix("f:")) else _of_item)(item, below)
+            for edge, (item, below) in _children(value, node).items()
+            if item != [] or is_atomic([], below)
+        }
     if isinstance(value, list) and not is_atomic(value, node):
         if schema.list_type(node) == "set":
             return {value_edge(item): {} for item in value}
@@ -154,7 +155,8 @@ def of_value(value: Any, node: SchemaNode) -> FieldSet:
     return {}
 
 
-def _of_item(item: Object, node: SchemaNode) -> FieldSet:
+def _of_item(item: Any, node: SchemaNode) -> FieldSet:
+    """Return the set of an item of a list or of a map that is no struct: the place is a member itself."""
     children = of_value(item, node)
     return {SELF: {}, **children} if children else {}
 

@@ -6,7 +6,7 @@ undone from the history. When the history no longer reaches back that far, the a
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,9 +14,10 @@ import msgspec
 
 from selfheal_sandbox.api import errors
 from selfheal_sandbox.api.rendering import Form, render_list
-from selfheal_sandbox.api.request import Query, option_error
-from selfheal_sandbox.api.selection import Selection
+from selfheal_sandbox.api.request import Query
+from selfheal_sandbox.api.selection import Selection, check_syntax
 from selfheal_sandbox.kinds import cause
+from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.store.objects import Object, name_of, namespace_of
 from selfheal_sandbox.store.store import Entry, ExpiredError, Store
@@ -49,15 +50,33 @@ class Page:
 
 
 def check_options(query: Query) -> None:
-    """Refuse options that do not go together.
+    """Refuse options that cannot be read or do not go together; what a kind can be selected by is told after this.
 
     Raises:
         ApiError: 400 or 422.
     """
+    query.number("limit")
+    check_syntax(query)
+    problems = list(_version_problems(query))
     if query.has("sendInitialEvents"):
-        problem = cause.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
-        raise option_error(problem, "ListOptions")
-    _asked_revision(query)
+        problems.append(cause.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    if problems:
+        raise errors.invalid_kind("ListOptions", "meta.k8s.io", "", problems)
+
+
+def _version_problems(query: Query) -> Iterator[Cause]:
+    """Yield what is wrong with a ``resourceVersionMatch`` (ValidateListOptions of apimachinery)."""
+    field, match, version = "resourceVersionMatch", query.text("resourceVersionMatch"), query.text("resourceVersion")
+    if not match:
+        return
+    if not version:
+        yield cause.forbidden(field, f"{field} is forbidden unless resourceVersion is provided")
+    if query.text("continue"):
+        yield cause.forbidden(field, f"{field} is forbidden when continue is provided")
+    if match not in ("Exact", "NotOlderThan"):
+        yield cause.not_supported(field, match, ["Exact", "NotOlderThan", ""])
+    if match == "Exact" and version == "0":
+        yield cause.forbidden(field, f'{field} "Exact" is forbidden for resourceVersion "0"')
 
 
 def list_page(store: Store, resource: Resource, chosen: Selection, query: Query) -> Page:
@@ -73,10 +92,8 @@ def list_page(store: Store, resource: Resource, chosen: Selection, query: Query)
     if token is not None:
         matching = _after(matching, token)
     shown = matching[:limit] if limit else matching
-    left = len(matching) - len(shown)
-    if (
-        shown and limit == len(shown) and resource.kind == "Event"
-    ):  # held in no watch cache: pages end by what is stored
+    left = 0
+    if shown and limit == len(shown):  # a full page is followed by another one if anything is stored after it
         left = sum(_place(entry) > _place(shown[-1]) for entry in entries)
     return Page(shown, _metadata(revision, shown, left, chosen))
 
@@ -89,7 +106,7 @@ def _state(
     store: Store, resource: Resource, chosen: Selection, query: Query, token: Token | None
 ) -> tuple[int, list[Entry]]:
     """Return the revision that the list shows, and all objects as they were then."""
-    asked = token.revision if token else _asked_revision(query)
+    asked = token.revision if token else parse_revision(query.text("resourceVersion"))
     if asked > store.revision:
         raise errors.version_too_large(asked, store.revision)
     exact = token is not None or query.text("resourceVersionMatch") == "Exact"
@@ -101,26 +118,6 @@ def _state(
         if token is None:
             raise errors.expired("The resourceVersion for the provided list is too old.") from None
         raise errors.expired(_CONTINUE_EXPIRED) from None
-
-
-def _asked_revision(query: Query) -> int:
-    """Return the resource version that a list asks for; 0 for "whatever there is"."""
-    text, match = query.text("resourceVersion"), query.text("resourceVersionMatch")
-    if match not in ("", "Exact", "NotOlderThan"):
-        raise option_error(
-            cause.not_supported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""]), "ListOptions"
-        )
-    if match and not text:
-        problem = cause.forbidden(
-            "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        )
-        raise option_error(problem, "ListOptions")
-    if match == "Exact" and text == "0":
-        problem = cause.forbidden(
-            "resourceVersionMatch", 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'
-        )
-        raise option_error(problem, "ListOptions")
-    return parse_revision(text)
 
 
 def parse_revision(text: str) -> int:

@@ -12,11 +12,26 @@ from selfheal_sandbox.store.objects import Object, name_of, now_rfc3339
 UPDATE_MANAGER_LIMIT = 10
 """Entries of operation Update kept at most; older ones are merged, as the API server does."""
 _ANCIENT = "ancient-changes"
+BEFORE_FIRST_APPLY = "before-first-apply"
+"""Manager of what was there before owners were told."""
 
 
 def entries_of(obj: Object | None) -> list[Object]:
     """Return the entries of an object; do not change them."""
     return [] if obj is None else obj["metadata"].get("managedFields") or []
+
+
+def _distinct(entries: list[Object]) -> list[Object]:
+    """Return the last of each two entries that nothing but their fields and time tell apart.
+
+    See DecodeManagedFields of apimachinery's pkg/util/managedfields.
+    """
+    return list({_identity(item): item for item in entries}.values())
+
+
+def _identity(item: Object) -> tuple[str, ...]:
+    version = item.get("apiVersion", "") if item.get("operation") == "Update" else ""
+    return item.get("manager", ""), item.get("operation", ""), item.get("subresource", ""), version
 
 
 def fields_of(entry: Object) -> FieldSet:
@@ -82,14 +97,45 @@ def track(resource: Resource, old: Object | None, new: Object, manager: str, sub
     if "managedFields" in new["metadata"] and new["metadata"]["managedFields"] != known:
         check(resource, new)
         known = entries_of(new)
+    if old is not None and not known:
+        return  # owners are told from the beginning, or from the first application on
     before = unset_fields.of(resource) if old is None else field_sets.tracked_part(resource, old, subresource)
     after = field_sets.tracked_part(resource, new, subresource)
     changed, removed = field_sets.changes(before, after, schema.root(resource))
+    known = _distinct(known)
     if changed or removed:
         known = _reassign(known, field_sets.union(changed, removed), manager, subresource)
         credited = {} if subresource == "scale" and _is_zero(changed, after) else changed
         known = _credit(resource, known, credited, manager, subresource, now)
-    set_entries(new, known)
+    set_entries(new, _split_by_scale(resource, known) if subresource == "scale" else known)
+
+
+def _split_by_scale(resource: Resource, known: list[Object]) -> list[Object]:
+    """Give those who own the scaled field by an update an entry of its own for it, without a time.
+
+    The API server takes it from them and gives it back under the version of the Scale (ScaleHandler.ToParent of
+    apimachinery's pkg/util/managedfields).
+    """
+    scaled: FieldSet = {}
+    for step in reversed(resource.replica_paths[0].split(".")[1:]):
+        scaled = {f"f:{step}": scaled}
+    result = []
+    for item in known:
+        owned = field_sets.intersection(fields_of(item), scaled) if item.get("operation") == "Update" else {}
+        result.append({**item, "fieldsV1": field_sets.difference(fields_of(item), owned)} if owned else item)
+        if owned:
+            result.append({**{name: value for name, value in item.items() if name != "time"}, "fieldsV1": owned})
+    return result
+
+
+def entries_to_apply(resource: Resource, live: Object, subresource: str, now: datetime) -> list[Object]:
+    """Return the entries that an application finds; what nobody owns belongs to a manager from before the first one."""
+    known = _distinct(entries_of(live))
+    if known:
+        return known
+    there = field_sets.tracked_part(resource, live, subresource)
+    fields, _ = field_sets.changes(unset_fields.of(resource), there, schema.root(resource))
+    return [entry(resource, BEFORE_FIRST_APPLY, "Update", "", fields, now)] if fields else []
 
 
 def _is_zero(changed: FieldSet, obj: Any) -> bool:
@@ -140,9 +186,13 @@ def _time_of(item: Object) -> str:
     return str(item.get("time", ""))
 
 
+def _order(item: Object) -> tuple[str, ...]:
+    return tuple(str(item.get(name, "")) for name in ("operation", "time", "manager", "apiVersion", "subresource"))
+
+
 def set_entries(obj: Object, entries: list[Object]) -> None:
-    """Store entries in an object, in place; those without a field are left out."""
-    kept = [item for item in entries if fields_of(item)]
+    """Store entries in an object, in place and in the API server's order; those without a field are left out."""
+    kept = sorted((item for item in entries if fields_of(item)), key=_order)
     if kept:
         obj["metadata"]["managedFields"] = kept
     else:

@@ -13,9 +13,10 @@ from selfheal_sandbox.api import admission, custom_resources, errors, managed_fi
 from selfheal_sandbox.api.deletion import DeleteOptions, Removal, Termination, decide, is_finished
 from selfheal_sandbox.api.events import EventRecorder, EventType
 from selfheal_sandbox.api.ports import ServiceAddresses
-from selfheal_sandbox.kinds import cause as causes
+from selfheal_sandbox.kinds import workload_warnings
 from selfheal_sandbox.kinds.registry import Registry, Resource
-from selfheal_sandbox.store.objects import Key, Object, finalizers_of, is_terminating, name_of, namespace_of, uid_of
+from selfheal_sandbox.kinds.service_warnings import service_warnings
+from selfheal_sandbox.store.objects import Key, Object, is_terminating, name_of, namespace_of, uid_of
 from selfheal_sandbox.store.store import Store
 
 Strictness: TypeAlias = Literal["Ignore", "Warn", "Strict"]
@@ -103,6 +104,7 @@ class Objects:
         warnings: list[str] | None = None,
         strictness: Strictness = "Warn",
         check: Check | None = None,
+        by_update: bool = False,
     ) -> Object:
         """Create an object and return it as stored; ``obj`` itself is not changed.
 
@@ -115,15 +117,19 @@ class Objects:
             warnings: where texts for the user are added.
             strictness: what to do with unknown fields.
             check: has the last word on whether the object may be stored.
+            by_update: a replacement or an application creates it; see `admission.prepare_new`.
 
         Raises:
             ApiError: 400 wrong types, 403 or 404 about the namespace, 409 exists, 422 against the rules.
         """
         resource = self.resource(key)
         now = self.clock()
-        new = admission.prepare_new(resource, namespace, obj, now)
+        new = admission.prepare_new(resource, namespace, obj, now, by_update=by_update)
         self._check_namespace(resource, new)
-        admission.admit(resource, new, None, strictness, warnings)
+        admission.validate(resource, new, None, admission.decode(resource, new, None, strictness, warnings))
+        if warnings is not None:
+            warnings.extend(workload_warnings.creation_warnings(resource, new))
+            warnings.extend(service_warnings(resource, new))
         if check is not None:
             check(resource, new, None)
         strategies.prepare_create(resource, new)
@@ -178,20 +184,27 @@ class Objects:
         resource = self.resource(key)
         old = self.get(key, namespace, name)
         new = admission.prepare_changed(resource, old, mutate(old), subresource)
+        problems = admission.decode(resource, new, old, strictness, warnings)
+        if manager:  # of what the client sent: what is kept for it below has no new owner
+            managed_fields.track(resource, old, new, manager, subresource, self.clock())
+        admission.keep_deletion(old, new)
+        if not subresource:
+            strategies.complete_updated(resource, new)
         strategies.prepare_update(resource, old, new)
-        admission.admit(resource, new, old, strictness, warnings)
+        admission.validate(resource, new, old, problems)
         if check is not None:
             check(resource, new, old)
         if subresource != "status":
-            admission.bump_generation(old, new)
-        self._check_finalizers(resource, old, new)
-        if manager:
-            managed_fields.track(resource, old, new, manager, subresource, self.clock())
-        if not subresource:
-            strategies.complete_updated(resource, new)
+            admission.bump_generation(old, new, counts_annotations=resource.kind == "Deployment")
+        if warnings is not None:
+            warnings.extend(workload_warnings.change_warnings(resource, old, new))
+            warnings.extend(service_warnings(resource, new) if subresource != "status" else ())
+        if key == SERVICES:
+            strategies.reassign_cluster_ip(old, new, self.store.list(SERVICES), self.addresses)
         if admission.is_unchanged(old, new):
             return old
         if dry_run:
+            strategies.release_other_cluster_ip(new, old, self.addresses if key == SERVICES else None)
             return new
         return self._write(key, old, new)
 
@@ -252,9 +265,7 @@ class Objects:
         if isinstance(outcome, Removal):
             return self._remove(key, obj)
         if is_finished(outcome.obj):
-            marked = self.store.put(key, {**outcome.obj, "metadata": dict(outcome.obj["metadata"])})
-            self._remove(key, marked)
-            return marked
+            return self._remove(key, self.store.put(key, {**outcome.obj, "metadata": dict(outcome.obj["metadata"])}))
         if outcome.obj is obj:
             return obj
         return self.store.put(key, {**outcome.obj, "metadata": dict(outcome.obj["metadata"])})
@@ -287,12 +298,6 @@ class Objects:
             text = f"unable to create new content in namespace {name} because it is being terminated"
             raise errors.forbidden(resource, name_of(obj), text, [cause])
 
-    def _check_finalizers(self, resource: Resource, old: Object, new: Object) -> None:
-        added = sorted(set(finalizers_of(new)) - set(finalizers_of(old)))
-        if added and is_terminating(old):
-            text = f"no new finalizers can be added if the object is being deleted, found new finalizers {added}"
-            raise errors.invalid(resource, name_of(old), [causes.forbidden("metadata.finalizers", text)])
-
     def _check_preconditions(self, resource: Resource, obj: Object, options: DeleteOptions) -> None:
         uid, version = uid_of(obj), obj["metadata"]["resourceVersion"]
         if options.uid not in (None, uid):
@@ -317,10 +322,12 @@ class Objects:
         return self.store.get(key, namespace_of(new), name_of(new)) or new
 
     def _after_write(self, key: Key, old: Object | None, new: Object) -> None:
-        """Do what a write brings with it: new kinds to serve, a new namespace's service account."""
+        """Do what a write brings with it: new kinds to serve, addresses given back, a namespace's service account."""
         if key == custom_resources.KEY and (old is None or old.get("spec") != new.get("spec")):
             custom_resources.register(self.registry, old, new)
             self.set_status(key, new, custom_resources.established_status(new, self.clock()))
+        elif key == SERVICES and old is not None:
+            strategies.release_other_cluster_ip(old, new, self.addresses)
         elif key == NAMESPACES and old is None:
             self.create(SERVICE_ACCOUNTS, name_of(new), {"metadata": {"name": "default"}})
 

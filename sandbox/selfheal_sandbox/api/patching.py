@@ -6,18 +6,20 @@ from typing import Any
 from aiohttp import web
 
 from selfheal_sandbox.api import admission, decoding, errors, server_side_apply
-from selfheal_sandbox.api.admission import without_nulls
 from selfheal_sandbox.api.json_patch import json_patch
 from selfheal_sandbox.api.merge_patch import merge_patch
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.api.rendering import form_of
 from selfheal_sandbox.api.request import Request, option_error
+from selfheal_sandbox.api.shapes import check_kind
 from selfheal_sandbox.api.strategic_merge import strategic_merge
 from selfheal_sandbox.api.target import Target
 from selfheal_sandbox.api.writing import answer, conflicts, stored_form
 from selfheal_sandbox.kinds import cause, conversion, schema
+from selfheal_sandbox.kinds.cause import Cause
+from selfheal_sandbox.kinds.custom_rules import null_causes
 from selfheal_sandbox.kinds.registry import Resource
-from selfheal_sandbox.store.objects import Object
+from selfheal_sandbox.store.objects import Object, name_of, uid_of
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -86,21 +88,23 @@ def apply(objects: Objects, request: Request, target: Target) -> web.Response:
         problem = cause.required("fieldManager", "is required for apply patch")
         raise option_error(problem, "PatchOptions")
     options = {**request.write_options(), "manager": ""}  # the entries are written here, not by the update
-    applied, named = applied_configuration(target, request)
+    applied, metadata = applied_configuration(target, request)
     key = target.resource.storage_key
     resource = objects.resource(key)
     if objects.store.get(key, target.place, target.name) is None:
         if target.subresource:
             raise errors.not_found(resource, target.name)
-        if not named:
-            raise errors.unnamed(target.name)
         _check_uid(resource, target, applied)
+        _check_place(target, metadata)
+        if not metadata.get("name"):
+            raise errors.unnamed(target.name)
+        _check_nulls(resource, applied)
         first = server_side_apply.first_apply(resource, applied, manager, objects.clock())
-        created = objects.create(key, target.place, first, **options)
+        created = objects.create(key, target.place, first, by_update=True, **options)
         return answer(objects, request, target, created, 201)
 
     def merged(live: Object) -> Object:
-        return server_side_apply.apply(
+        result = server_side_apply.apply(
             resource,
             live,
             applied,
@@ -109,35 +113,37 @@ def apply(objects: Objects, request: Request, target: Target) -> web.Response:
             subresource=target.subresource,
             now=objects.clock(),
         )
+        _check_place(target, metadata)
+        _check_nulls(resource, result)
+        return _with_same_uid(resource, live, result)
 
     changed = objects.update(key, target.place, target.name, merged, subresource=target.subresource, **options)
     return answer(objects, request, target, changed)
 
 
-def applied_configuration(target: Target, request: Request) -> tuple[Object, bool]:
-    """Return the configuration of an apply request in the stored version, and whether it has a name.
+def applied_configuration(target: Target, request: Request) -> tuple[Object, Object]:
+    """Return the configuration of an apply request in the stored version under the path's name, and its own metadata.
+
+    Nulls are kept: their manager owns the field.
 
     Raises:
-        ApiError: 400, it is malformed or about something else than the path names.
+        ApiError: 400, it is malformed or of another kind; 500, it holds fields that the schema does not know.
     """
-    value = decoding.from_yaml(request.body)
-    if not isinstance(value, dict):
+    applied = decoding.from_yaml(request.body)
+    if not isinstance(applied, dict):
         raise errors.bad_request("error decoding YAML: an applied configuration is an object")
-    applied = without_nulls(value)
-    resource = target.resource
     if not applied.get("kind") or not applied.get("apiVersion"):
         raise errors.bad_request("error decoding YAML: Object 'Kind' or 'apiVersion' is missing")
-    metadata = applied.setdefault("metadata", {})
+    metadata = applied.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise errors.bad_request("metadata must be an object")
-    _check_fields(target, value)
-    _check_metadata(target, metadata)
-    named = bool(metadata.get("name"))
-    applied["metadata"] = {**metadata, "name": target.name}
-    if applied["metadata"].pop("managedFields", None) is not None:
+    check_kind(target.resource, applied)
+    if metadata.get("managedFields") is not None:
         raise errors.bad_request("metadata.managedFields must be nil")
-    stored: Object = stored_form(resource, applied)
-    return stored, named
+    _check_fields(target, applied)
+    kept = {name: value for name, value in metadata.items() if name != "managedFields"}
+    stored: Object = stored_form(target.resource, {**applied, "metadata": {**kept, "name": target.name}})
+    return stored, metadata
 
 
 def _check_fields(target: Target, applied: Object) -> None:
@@ -150,8 +156,9 @@ def _check_fields(target: Target, applied: Object) -> None:
     place = f"{(applied.get('metadata') or {}).get('namespace', '')}/{target.name}"
     start = f"failed to create typed patch object ({place}; {resource.group_version}, Kind={resource.kind}): "
     findings = schema.check(resource, applied)
-    if findings.type_errors:
-        raise errors.ApiError(500, "", start + findings.type_errors[0])
+    mismatches = [*findings.type_errors, *(each.message for each in findings.causes if _is_mismatch(each))]
+    if mismatches:
+        raise errors.ApiError(500, "", start + mismatches[0])
     if findings.unknown_fields:
         raise errors.ApiError(500, "", f"{start}.{findings.unknown_fields[0]}: field not declared in schema")
     try:
@@ -160,12 +167,46 @@ def _check_fields(target: Target, applied: Object) -> None:
         raise errors.ApiError(500, "", start + error.message) from None
 
 
-def _check_metadata(target: Target, metadata: Object) -> None:
-    if metadata.get("name", target.name) != target.name:
+def _is_mismatch(problem: Cause) -> bool:
+    """Return whether a custom value is of another kind than its schema has it; all numbers are of one kind here."""
+    return problem.reason == "FieldValueTypeInvalid" and not problem.message.endswith('of type integer: "number"')
+
+
+def _check_place(target: Target, metadata: Object) -> None:
+    """Refuse a configuration that says another namespace or name than the path; told after conflicts.
+
+    Raises:
+        ApiError: 400.
+    """
+    if target.resource.namespaced and (metadata.get("namespace") or target.place) != target.place:
+        raise errors.wrong_namespace()
+    if (metadata.get("name") or target.name) != target.name:
         text = f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
         raise errors.bad_request(text)
-    if target.resource.namespaced and metadata.get("namespace", target.place) != target.place:
-        raise errors.wrong_namespace()
+
+
+def _check_nulls(resource: Resource, applied: Object) -> None:
+    """Refuse the nulls of a custom object that its schema does not allow.
+
+    Raises:
+        ApiError: 422.
+    """
+    content = {name: value for name, value in applied.items() if name != "metadata"}
+    problems = list(null_causes(content, schema.root(resource))) if resource.is_custom else []
+    if problems:
+        raise errors.invalid(resource, name_of(applied), problems)
+
+
+def _with_same_uid(resource: Resource, old: Object, patched: Object) -> Object:
+    """Return a patched object; its uid is no precondition, as that of a replacement is, but may not change.
+
+    Raises:
+        ApiError: 422.
+    """
+    uid = patched["metadata"].get("uid")
+    if uid and uid != uid_of(old):
+        raise errors.invalid(resource, name_of(old), [cause.invalid("metadata.uid", uid, "field is immutable")])
+    return patched
 
 
 def _check_uid(resource: Resource, target: Target, applied: Object) -> None:

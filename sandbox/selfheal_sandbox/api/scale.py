@@ -17,7 +17,6 @@ from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.store.objects import Object
 from selfheal_sandbox.store.selectors import selector_text
 
-_PATHS = (".spec.replicas", ".status.replicas", ".status.selector")
 _SCALE_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -36,11 +35,13 @@ def scale(objects: Objects, request: Request, target: Target) -> web.Response:
         return json_response(current)
     wanted = _patched(request, current) if replacement is None else replacement
     metadata: Object = wanted.get("metadata") or {}
-    replicas = _replicas(target.name, (wanted.get("spec") or {}).get("replicas", 0))
+    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    if not resource.is_custom:  # those have rules of their own, about the field that the Scale stands for
+        _check_replicas(target.name, replicas)
     preconditions = {field: metadata[field] for field in ("resourceVersion", "uid") if metadata.get(field)}
 
     def scaled(old: Object) -> Object:
-        path = _paths(resource)[0]
+        path = resource.replica_paths[0]
         changed = _with_value(old, path.split(".")[1:], replicas)
         return {**changed, "metadata": {**old["metadata"], **preconditions}}
 
@@ -76,16 +77,15 @@ def _patched(request: Request, current: Object) -> Object:
         raise patching.unusable_patch(request, error) from None
 
 
-def _replicas(name: str, value: int) -> int:
+def _check_replicas(name: str, value: int) -> None:
     if value < 0:
         problem = cause.invalid("spec.replicas", value, "must be greater than or equal to 0")
         raise errors.invalid(SCALE, name, [problem])
-    return value
 
 
 def scale_of(resource: Resource, obj: Object) -> Object:
     """Return the Scale of an object."""
-    spec_path, status_path, selector_path = _paths(resource)
+    spec_path, status_path, selector_path = resource.replica_paths
     if resource.scale_paths is None:
         selector = _selector_of(obj)
     else:
@@ -105,10 +105,6 @@ def _selector_of(obj: Object) -> str:
     if obj["kind"] == "ReplicationController":
         selector = {"matchLabels": selector}
     return selector_text(selector)
-
-
-def _paths(resource: Resource) -> tuple[str, str, str]:
-    return resource.scale_paths or _PATHS
 
 
 def _value_at(obj: Object, path: str) -> Any:

@@ -32,6 +32,18 @@ class Selection:
         return not self.fields or selectors.matches_fields(self.fields, obj)
 
 
+def check_syntax(query: Query) -> None:
+    """Refuse a label selector that cannot be read, whatever it is about.
+
+    Raises:
+        ApiError: 400.
+    """
+    try:
+        selectors.parse_labels(query.text("labelSelector"))
+    except selectors.SelectorError as error:
+        raise errors.bad_request(str(error)) from None
+
+
 def selection(resource: Resource, namespace: str | None, query: Query, name: str = "") -> Selection:
     """Read the selectors of a request; ``name`` narrows it to one object.
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from selfheal_sandbox.api import errors, field_sets, managed_fields
+from selfheal_sandbox.api.admission import without_nulls
 from selfheal_sandbox.api.field_sets import SELF, FieldSet, Path
 from selfheal_sandbox.kinds import schema
 from selfheal_sandbox.kinds.registry import Resource
@@ -92,7 +93,7 @@ def apply(
     """
     root = schema.root(resource)
     wanted = applied_fields(resource, applied, subresource)
-    entries = managed_fields.entries_of(live)
+    entries = managed_fields.entries_to_apply(resource, live, subresource, now)
     mine = next((item for item in entries if managed_fields.is_of(item, manager, "Apply", subresource)), None)
     others = [item for item in entries if item is not mine]
     conflicts = find_conflicts(root, live, applied, wanted, others)
@@ -100,10 +101,11 @@ def apply(
         raise conflict_error(conflicts)
     kept = field_sets.union_of([wanted, *(managed_fields.fields_of(item) for item in others)])
     dropped = field_sets.difference(managed_fields.fields_of(mine), kept) if mine else {}
+    kept = {"f:metadata": {}, **kept}  # with the name, which is applied each time
     merged: Object = without_fields(merge(live, applied, root), dropped, kept, root)
     merged["metadata"] = dict(merged["metadata"])
     own = managed_fields.entry(resource, manager, "Apply", subresource, wanted, now)
-    if _without_entries(merged) == _without_entries(live):  # the time tells when a manager changed something
+    if without_nulls(_without_entries(merged)) == _without_entries(live):  # the time tells when something changed
         del own["time"]
         own.update({"time": mine["time"]} if mine and mine.get("time") else {})
     managed_fields.set_entries(merged, [*_give_up(others, conflicts), own])
@@ -149,7 +151,9 @@ def find_conflicts(
 def _differing(shared: FieldSet, live: Any, applied: Any, node: SchemaNode, prefix: Path) -> list[Path]:
     """Return the members of ``shared`` whose values differ; an item of a list is only a place, never a value."""
     if not shared:
-        return [] if live == applied or not prefix or prefix[-1].startswith("k:") else [prefix]
+        if not applied and isinstance(live, dict | list) and (applied is None or not field_sets.is_atomic(live, node)):
+            return []  # nothing is merged into it
+        return [] if live == without_nulls(applied) or not prefix or prefix[-1].startswith("k:") else [prefix]
     found: list[Path] = []
     for edge in sorted(shared.keys() - {SELF}, key=lambda edge: (bool(shared[edge]), edge)):  # members come first
         left, below = step(live, edge, node)
@@ -215,6 +219,8 @@ def merge(live: Any, applied: Any, node: SchemaNode) -> Any:
             return applied
         merged = {name: merge(live.get(name), item, schema.child(node, name)) for name, item in applied.items()}
         return {**live, **merged}
+    if applied is None and isinstance(live, dict | list):
+        return live  # a null owns a map or list, and leaves it as it is
     if isinstance(live, list) and isinstance(applied, list):
         if any(field_sets.is_atomic(side, node) for side in (live, applied) if side):
             return applied
@@ -239,7 +245,9 @@ def without_fields(value: Any, dropped: FieldSet, kept: FieldSet, node: SchemaNo
         for edge, below in dropped.items():
             name = edge[2:]
             if edge.startswith("f:") and name in result:
-                left = _remainder(result.pop(name), below, kept.get(edge), schema.child(node, name))
+                child = schema.child(node, name)
+                whole = node.field(name) is not None and child.values is None
+                left = _remainder(result.pop(name), below, kept.get(edge), child, whole=whole)
                 result.update({name: left} if left is not None else {})
         return result
     if isinstance(value, list) and dropped:
@@ -251,9 +259,13 @@ def without_fields(value: Any, dropped: FieldSet, kept: FieldSet, node: SchemaNo
     return value
 
 
-def _remainder(value: Any, dropped: FieldSet, kept: FieldSet | None, node: SchemaNode) -> Any:
-    """Return what is left of one child, or None when it goes."""
-    if kept is None and field_sets.is_member(dropped):
+def _remainder(value: Any, dropped: FieldSet, kept: FieldSet | None, node: SchemaNode, *, whole: bool = False) -> Any:
+    """Return what is left of one child, or None when it goes.
+
+    A struct goes as a ``whole`` once nobody owns anything in it, with the defaults that nobody ever owned (see
+    EnsureNamedFieldsAreMembers of structured-merge-diff). A map stays: controllers here add to maps as nobody.
+    """
+    if kept is None and (whole or field_sets.is_member(dropped)):
         return None
     left = without_fields(value, dropped, kept or {}, node)
     return None if left in ({}, []) and kept is None else left

@@ -18,14 +18,20 @@ BINDING = Resource("", "v1", "bindings", "Binding", definition="io.k8s.api.core.
 
 
 def check_kind(resource: Resource, obj: Object) -> None:
-    """Refuse an object that says it is something else; one that says nothing is taken for what the path says.
+    """Refuse an object that says it is something else.
+
+    A built-in one that says nothing is taken for what the path says.
 
     Raises:
         ApiError: 400.
     """
-    kind, version = obj.get("kind", resource.kind), obj.get("apiVersion", resource.group_version)
+    kind, version = obj.get("kind") or "", obj.get("apiVersion") or ""
+    if not resource.is_custom:
+        kind, version = kind or resource.kind, version or resource.group_version
     if (kind, version) == (resource.kind, resource.group_version):
         return
+    if not kind:
+        raise errors.bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): no kind")
     if kind != resource.kind:
         text = f'{kind} in version "{version}" cannot be handled as a {resource.kind}: no kind match'
         raise errors.bad_request(text)

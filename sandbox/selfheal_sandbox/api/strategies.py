@@ -38,14 +38,37 @@ def complete_created(resource: Resource, obj: Object) -> None:
     """Add, in place, what nobody owns because no client wrote it: admission plugins do so, after owners are told."""
     if resource.kind == "Pod":
         admission_defaults(obj["spec"])
-    elif resource.kind == "Service" and obj["spec"].get("type") != "ExternalName":
-        fill_zero(obj["spec"], ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
+    elif resource.kind == "Service":
+        _fill_ip_families(obj)
 
 
 def complete_updated(resource: Resource, obj: Object) -> None:
     """Add, in place, what admission plugins add to a changed object, if a client took it away."""
     if resource.kind == "Pod":
         tolerate_node_loss(obj["spec"])
+
+
+def _fill_ip_families(service: Object) -> None:
+    """Say which addresses a Service has; one without address and without selector may have endpoints of both families.
+
+    See initIPFamilyFields of Kubernetes' pkg/registry/core/service/storage/alloc.go.
+
+    Raises:
+        ApiError: 422, it needs addresses of both families.
+    """
+    spec = service["spec"]
+    if spec.get("type") == "ExternalName":
+        if spec.get("clusterIP"):  # Kubernetes lets it pass when the former type had an address
+            fill_zero(spec, clusterIPs=[spec["clusterIP"]])
+        return
+    is_free = spec.get("clusterIP") == "None" and not spec.get("selector")
+    fill_zero(spec, ipFamilyPolicy="RequireDualStack" if is_free else "SingleStack")
+    needs_both = spec["ipFamilyPolicy"] == "RequireDualStack"
+    if needs_both and not is_free:
+        problem = "this cluster is not configured for dual-stack services"
+        broken = cause.invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"], problem)
+        raise invalid_kind("Service", "", name_of(service), [broken])
+    fill_zero(spec, ipFamilies=["IPv4", "IPv6"] if needs_both else ["IPv4"])
 
 
 def prepare_update(resource: Resource, old: Object, new: Object) -> None:
@@ -117,6 +140,17 @@ def assign_cluster_ip(service: Object, others: list[Object], addresses: ServiceA
         spec["clusterIPs"] = [wanted]
 
 
+def reassign_cluster_ip(old: Object, service: Object, others: list[Object], addresses: ServiceAddresses | None) -> None:
+    """Say which addresses a changed Service has, in place, and give it one when its former type had none.
+
+    Raises:
+        ApiError: 422, as `assign_cluster_ip`, or it needs addresses of both families.
+    """
+    _fill_ip_families(service)
+    if spec_of(old).get("type") == "ExternalName" != spec_of(service).get("type"):
+        assign_cluster_ip(service, others, addresses)
+
+
 def _check_cluster_ip(service: Object, wanted: str, taken: set[str | None]) -> None:
     problem = ""
     if wanted in taken:
@@ -133,3 +167,9 @@ def release_cluster_ip(service: Object, addresses: ServiceAddresses | None) -> N
     ip = spec_of(service).get("clusterIP")
     if ip and ip != "None" and addresses is not None:
         addresses.release_service_ip(ip)
+
+
+def release_other_cluster_ip(service: Object, other: Object, addresses: ServiceAddresses | None) -> None:
+    """Give the cluster IP of a Service back unless the other one has it too."""
+    if spec_of(service).get("clusterIP") != spec_of(other).get("clusterIP"):
+        release_cluster_ip(service, addresses)

@@ -1,5 +1,6 @@
 """Requests that write: create, replace, delete, deletecollection."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -86,7 +87,8 @@ def replace(objects: Objects, request: Request, target: Target) -> web.Response:
         return _replace_nothing(objects, request, target, obj)
 
     def replaced(old: Object) -> Object:
-        _require_version(request, target, obj)
+        if not conflicts(obj, old, ("uid",)):
+            _require_version(request, target, obj)
         if conflicts(obj, old):  # what cannot be read is told first
             admission.check_decoding(target.resource, obj, request.strictness(), request.warnings)
         if target.subresource == "finalize":
@@ -97,12 +99,12 @@ def replace(objects: Objects, request: Request, target: Target) -> web.Response:
     return answer(objects, request, target, changed)
 
 
-def conflicts(obj: Object, old: Object) -> bool:
+def conflicts(obj: Object, old: Object, names: Sequence[str] = ("uid", "resourceVersion")) -> bool:
     """Return whether an object names another uid or version than the stored one has."""
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict):
         return False
-    return any(metadata.get(name) not in (None, "", old["metadata"][name]) for name in ("uid", "resourceVersion"))
+    return any(metadata.get(name) not in (None, "", old["metadata"][name]) for name in names)
 
 
 def _replace_nothing(objects: Objects, request: Request, target: Target, obj: Object) -> web.Response:
@@ -117,13 +119,13 @@ def _replace_nothing(objects: Objects, request: Request, target: Target, obj: Ob
     admission.check_place(obj.get("metadata") or {}, target.place, target.name)
     if not creates:
         raise errors.not_found(target.resource, target.name)
-    metadata = {name: value for name, value in (obj.get("metadata") or {}).items() if name != "resourceVersion"}
+    metadata = obj.get("metadata") or {}
     if metadata.get("uid"):
         place = {"namespace": target.place, "name": target.name}
         text = admission.other_uid(target.resource, place, metadata["uid"], "")
         raise errors.conflict(target.resource, target.name, text)
-    created = objects.create(key, target.place, {**obj, "metadata": metadata}, **request.write_options())
-    version = (obj.get("metadata") or {}).get("resourceVersion")
+    created = objects.create(key, target.place, obj, by_update=True, **request.write_options())
+    version = metadata.get("resourceVersion")
     if version and request.dry_run():  # nobody took it away, as nothing was stored
         created = {**created, "metadata": {**created["metadata"], "resourceVersion": version}}
     return answer(objects, request, target, created, 201)
@@ -136,6 +138,7 @@ def _require_version(request: Request, target: Target, obj: Object) -> None:
     if not conditional or (isinstance(metadata, dict) and metadata.get("resourceVersion")):
         return
     admission.check_decoding(target.resource, obj, request.strictness(), request.warnings)
+    admission.check_place(metadata or {}, target.place, target.name)
     problem = cause.invalid("metadata.resourceVersion", 0, "must be specified for an update")
     raise errors.invalid_kind(target.resource.plural, target.resource.group, target.name, [problem])
 

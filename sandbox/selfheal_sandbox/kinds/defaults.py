@@ -197,7 +197,8 @@ def _cron_job(obj: Object) -> None:
     template_defaults(part(template, "spec"))
 
 
-def _lease(obj: Object) -> None:
+def _empty_spec(obj: Object) -> None:
+    """Where the spec is a struct that may be left out: it is written all the same."""
     part(obj, "spec")
 
 
@@ -299,9 +300,10 @@ _DEFAULTS: dict[tuple[str, str, str], Callable[[Object], None]] = {
     ("batch", "v1", "CronJob"): _cron_job,
     ("batch", "v1", "Job"): _job,
     ("", "v1", "Event"): _event,
-    ("coordination.k8s.io", "v1", "Lease"): _lease,
+    ("coordination.k8s.io", "v1", "Lease"): _empty_spec,
     ("discovery.k8s.io", "v1", "EndpointSlice"): _endpoint_slice,
     ("networking.k8s.io", "v1", "NetworkPolicy"): _network_policy,
+    ("policy", "v1", "PodDisruptionBudget"): _empty_spec,
     (RBAC_GROUP, "v1", "ClusterRoleBinding"): _role_binding,
     (RBAC_GROUP, "v1", "RoleBinding"): _role_binding,
     ("scheduling.k8s.io", "v1", "PriorityClass"): _priority_class,

@@ -57,7 +57,8 @@ def service_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     yield from _repeated_ports(ports)
     if kind != "LoadBalancer" and ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
         yield cause.forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'")
-    if kind == "ExternalName" and spec.get("clusterIP"):
+    had_addresses = bool(((old or {}).get("spec") or {}).get("clusterIPs"))
+    if kind == "ExternalName" and spec.get("clusterIP") and (spec.get("clusterIPs") or not had_addresses):
         yield cause.forbidden("spec.clusterIPs", "may not be set for ExternalName services")
 
 
@@ -67,7 +68,7 @@ def _address_causes(spec: Object, before: Object) -> Iterator[Cause]:
     keeps_address = before.get("clusterIP") and "ExternalName" not in (spec.get("type"), before.get("type"))
     if keeps_address and address != before["clusterIP"]:
         yield cause.invalid("spec.clusterIPs[0]", [address], "may not change once set")
-    elif address not in ("", "None") and not _is_address(address):
+    elif spec.get("type") != "ExternalName" and address not in ("", "None") and not _is_address(address):
         detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
         yield cause.invalid("spec.clusterIPs[0]", address, detail)
 

@@ -21,6 +21,8 @@ def pod_defaults(pod: Object) -> None:
     spec = part(pod, "spec")
     pod_spec_defaults(spec)
     fill(spec, enableServiceLinks=True)
+    if spec["terminationGracePeriodSeconds"] < 0:
+        spec["terminationGracePeriodSeconds"] = 1  # of a pod, not of a template (Convert_v1_Pod_To_core_Pod)
     for container in parts(spec, "containers", "initContainers"):
         _requests_from_limits(container)
         if spec.get("hostNetwork"):

@@ -17,33 +17,74 @@ IMMUTABLE_SPEC = (
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
 
+MAX_DEADLINE_SECONDS = 2**31 - 1
+
 _HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
-_MUTABLE = {"activeDeadlineSeconds", "ephemeralContainers", "terminationGracePeriodSeconds", "tolerations"}
+_MUTABLE = {"activeDeadlineSeconds", "schedulingGates", "tolerations"}
+"""Fields of a pod's spec that may change, each by rules of its own."""
+_VOLUME_SOURCES = (
+    "emptyDir",
+    "hostPath",
+    "secret",
+    "nfs",
+    "iscsi",
+    "persistentVolumeClaim",
+    "downwardAPI",
+    "configMap",
+    "projected",
+    "csi",
+    "ephemeral",
+    "image",
+)
+"""In the order in which the API server looks at them: the first one that is there is the one that may be."""
 
 
 def pod_causes(pod: Object, old: Object | None) -> Iterator[Cause]:
     """Rules of a pod, and of a change to one."""
     spec = pod.get("spec") or {}
     yield from pod_spec_causes(spec, "spec")
-    if old is None:
-        return
-    before = old.get("spec") or {}
+    if old is not None:
+        yield from _change_causes(spec, old.get("spec") or {})
+
+
+def _change_causes(spec: Object, before: Object) -> Iterator[Cause]:
+    """Rules of a change to a pod's spec (ValidatePodUpdate upstream)."""
     for name in ("containers", "initContainers"):
         if len(parts(spec, name)) != len(parts(before, name)):
             yield cause.forbidden(f"spec.{name}", "pod updates may not add or remove containers")
             return
-    if _fixed_part(old.get("spec") or {}, spec) != _fixed_part(spec, spec):
+    deadline, deadline_before = spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds")
+    if deadline is not None and deadline < 0:
+        return
+    if deadline_before is not None and deadline is None:
+        detail = "must not update from a positive integer to nil value"
+        yield cause.invalid("spec.activeDeadlineSeconds", None, detail)
+    elif deadline_before is not None and deadline_before < deadline:
+        detail = "must be less than or equal to previous value"
+        yield cause.invalid("spec.activeDeadlineSeconds", deadline, detail)
+        return
+    if not _keeps_tolerations(spec, before):
+        detail = "existing toleration can not be modified except its tolerationSeconds"
+        yield cause.forbidden("spec.tolerations", detail)
+    if _fixed_part(spec) != _fixed_part(before):
         yield cause.forbidden("spec", IMMUTABLE_SPEC)
 
 
-def _fixed_part(spec: Object, reference: Object) -> Object:
-    """What of a pod's spec may not change; a node may be given once, which is how pods are bound."""
+def _keeps_tolerations(spec: Object, before: Object) -> bool:
+    """Whether all tolerations are still there; how long they hold may change."""
+    kept = [_timeless(toleration) for toleration in parts(spec, "tolerations")]
+    return all(_timeless(toleration) in kept for toleration in parts(before, "tolerations"))
+
+
+def _timeless(toleration: Object) -> Object:
+    return {name: value for name, value in toleration.items() if name != "tolerationSeconds"}
+
+
+def _fixed_part(spec: Object) -> Object:
+    """What of a pod's spec may not change; the node neither: a pod is put on one by its `binding`."""
     fixed = {name: value for name, value in spec.items() if name not in _MUTABLE and value not in (None, [], {})}
-    if "nodeName" not in fixed and reference.get("nodeName"):
-        fixed["nodeName"] = reference["nodeName"]
     for name in ("containers", "initContainers"):
-        containers = [{k: v for k, v in item.items() if k != "image"} for item in parts(spec, name)]
-        fixed[name] = containers
+        fixed[name] = [{k: v for k, v in item.items() if k != "image"} for item in parts(spec, name)]
     return fixed
 
 
@@ -60,19 +101,21 @@ def pod_spec_causes(spec: Object, path: str) -> Iterator[Cause]:
     """Rules of a pod's spec."""
     if not spec.get("containers"):
         yield cause.required(f"{path}.containers")
-    volumes = {volume.get("name") for volume in parts(spec, "volumes")}
+    broken = {index: list(_volume_causes(volume, f"{path}.volumes[{index}]"))
+              for index, volume in enumerate(parts(spec, "volumes"))}  # fmt: skip
+    volumes = {volume.get("name") for index, volume in enumerate(parts(spec, "volumes")) if not broken[index]}
+    yield from (problem for problems in broken.values() for problem in problems)
     yield from _repeated_names(spec, path, "volumes")
-    for index, volume in enumerate(parts(spec, "volumes")):
-        yield from _volume_causes(volume, f"{path}.volumes[{index}]")
     yield from _repeated_names(spec, path, "initContainers", "containers")
     for field in ("initContainers", "containers"):
         for index, container in enumerate(parts(spec, field)):
             yield from _container_causes(container, volumes, f"{path}.{field}[{index}]")
     for index, container in enumerate(parts(spec, "initContainers")):
         yield from _init_container_causes(container, f"{path}.initContainers[{index}]")
-    grace_seconds = spec.get("terminationGracePeriodSeconds")
-    if grace_seconds is not None and grace_seconds < 0:
-        yield cause.invalid(f"{path}.terminationGracePeriodSeconds", grace_seconds, not_negative())
+    deadline = spec.get("activeDeadlineSeconds")
+    if deadline is not None and not 1 <= deadline <= MAX_DEADLINE_SECONDS:
+        detail = f"must be between 1 and {MAX_DEADLINE_SECONDS}, inclusive"
+        yield cause.invalid(f"{path}.activeDeadlineSeconds", deadline, detail)
 
 
 def not_negative() -> str:
@@ -101,13 +144,19 @@ def name_causes(item: Object, path: str) -> Iterator[Cause]:
 
 def _volume_causes(volume: Object, path: str) -> Iterator[Cause]:
     yield from name_causes(volume, path)
-    sources = [name for name, value in volume.items() if name != "name" and value is not None]
+    sources = sorted(
+        (name for name, value in volume.items() if name != "name" and value is not None), key=_source_order
+    )
     for extra in sources[1:]:
         yield cause.forbidden(f"{path}.{extra}", "may not specify more than 1 volume type")
     names = {"configMap": "name", "secret": "secretName", "persistentVolumeClaim": "claimName"}
     for source, name in names.items():
         if source in sources and not volume[source].get(name):
             yield cause.required(f"{path}.{source}.{name}")
+
+
+def _source_order(name: str) -> int:
+    return _VOLUME_SOURCES.index(name) if name in _VOLUME_SOURCES else len(_VOLUME_SOURCES)
 
 
 def _container_causes(container: Object, volumes: set[Any], path: str) -> Iterator[Cause]:
@@ -136,7 +185,10 @@ def _port_causes(container: Object, path: str) -> Iterator[Cause]:
     names = set()
     for index, port in enumerate(parts(container, "ports")):
         field = f"{path}.ports[{index}]"
-        yield from port_number_causes(port, "containerPort", field)
+        if port.get("containerPort") == 0:
+            yield cause.required(f"{field}.containerPort")
+        else:
+            yield from port_number_causes(port, "containerPort", field)
         if port.get("hostPort"):
             yield from port_number_causes(port, "hostPort", field)
         name = port.get("name")

@@ -59,6 +59,11 @@ class Resource:
     scale_paths: tuple[str, str, str] | None = None
 
     @property
+    def replica_paths(self) -> tuple[str, str, str]:
+        """Paths of the wanted replicas, the observed ones, and the label selector ("" for none), if it has a scale."""
+        return self.scale_paths or (".spec.replicas", ".status.replicas", ".status.selector")
+
+    @property
     def singular(self) -> str:
         """The name in the singular, as `kubectl get deployment` uses it."""
         return self.singular_name or self.kind.lower()

@@ -26,6 +26,12 @@ QUANTITY_PATTERN = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 _TOLD_OF_THE_PARENT = frozenset({("io.k8s.api.apps.v1.DeploymentStrategy", "type")})
 """Fields whose unsupported values the API server reports at the struct that holds them."""
 
+_TOLD_AS_INVALID = {
+    ("io.k8s.api.autoscaling.v2.MetricTarget", "type"): "must be either Utilization, Value, or AverageValue",
+    ("io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement", "operator"): "not a valid selector operator",
+}
+"""Fields whose unsupported values the API server calls invalid, and its words."""
+
 _KEPT_EMPTY = frozenset(
     {
         ("io.k8s.api.autoscaling.v2.HPAScalingRules", "policies"),
@@ -190,8 +196,10 @@ class _Walk:
         if allowed is None or not isinstance(value, str) or value in allowed:
             return
         if value or name in node.required:  # an empty text is no choice, which is fine where none need be made
-            place = path if (node.name, name) in _TOLD_OF_THE_PARENT else (path, name)
-            self._findings.causes.append(cause.not_supported(written(place), value, allowed))
+            place = written(path if (node.name, name) in _TOLD_OF_THE_PARENT else (path, name))
+            detail = _TOLD_AS_INVALID.get((node.name, name))
+            broken = cause.invalid(place, value, detail) if detail else cause.not_supported(place, value, allowed)
+            self._findings.causes.append(broken)
 
     def _has_right_type(self, value: Any, node: SchemaNode) -> bool:
         expected = _PYTHON_TYPES.get(node.type)
@@ -210,6 +218,10 @@ class _Walk:
         if self._custom:
             expected = "integer or string" if node.type == INT_OR_STRING else node.type
             self._findings.causes.append(cause.wrong_type(written(path), _JSON_NAMES[type(value)], expected))
+            if expected == "integer" and isinstance(value, float):  # the rule of ranges tells it again, of the whole
+                whole = "status" if _steps(path)[0] == "status" else "<nil>"
+                detail = f"Checked value must be of type integer (default format) in {written(path)}"
+                self._findings.causes.append(cause.invalid(whole, "", detail))
             return
         shown = f"number {value}" if _is_number(value) else _JSON_NAMES[type(value)]
         place = f"Go struct field {owner.rsplit('.', 1)[-1]}.{_go_path(path)}" if path else "Go value"

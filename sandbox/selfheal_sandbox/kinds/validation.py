@@ -29,6 +29,7 @@ _RBAC = "rbac.authorization.k8s.io"
 _NAME_RULES: dict[Key, NameRule] = {
     ("", "namespaces"): dns_label,
     ("", "services"): dns_1035_label,
+    ("policy", "poddisruptionbudgets"): path_segment,
     (_RBAC, "clusterrolebindings"): path_segment,
     (_RBAC, "clusterroles"): path_segment,
     (_RBAC, "rolebindings"): path_segment,
@@ -75,12 +76,25 @@ def causes(resource: Resource, obj: Object, old: Object | None) -> list[Cause]:
     """
     found = list(metadata_causes(resource, obj.get("metadata") or {}))
     found += _finalizer_causes(resource, obj.get("metadata") or {})
+    if old is not None:
+        found += _deletion_causes(obj.get("metadata") or {}, old.get("metadata") or {})
     rule = _KIND_RULES.get(resource.key)
     if rule is not None:
         found += rule(obj, old)
     if resource.is_custom:
         found += custom_causes(resource, obj, old)
     return found
+
+
+def _deletion_causes(metadata: Object, before: Object) -> Iterator[Cause]:
+    """Only a deletion sets these fields, and after it no finalizer is added."""
+    added = sorted(set(metadata.get("finalizers") or ()) - set(before.get("finalizers") or ()))
+    if added and before.get("deletionTimestamp"):
+        text = f"no new finalizers can be added if the object is being deleted, found new finalizers {added}"
+        yield cause.forbidden("metadata.finalizers", text)
+    for field in ("deletionTimestamp", "deletionGracePeriodSeconds"):
+        if metadata.get(field) != before.get(field):
+            yield cause.invalid(f"metadata.{field}", metadata.get(field), "field is immutable")
 
 
 _STANDARD_FINALIZERS = frozenset({"foregroundDeletion", "kubernetes", "orphan"})

@@ -6,7 +6,7 @@ from typing import Any
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.filling import parts
-from selfheal_sandbox.kinds.name_rules import label_value, percent, qualified_name
+from selfheal_sandbox.kinds.name_rules import label_value, path_segment, percent, qualified_name
 from selfheal_sandbox.kinds.pod_rules import not_negative, template_causes
 from selfheal_sandbox.store.objects import Object
 from selfheal_sandbox.store.selectors import matches_selector
@@ -27,6 +27,7 @@ _STATEFUL_SET_MUTABLE = {
     "template",
     "updateStrategy",
 }
+_METRIC_SOURCES = ("containerResource", "external", "object", "pods", "resource")
 _MAX_STABILIZATION_SECONDS = 3600
 _MAX_POLICY_PERIOD_SECONDS = 1800
 
@@ -56,6 +57,7 @@ def _rolling_update_causes(rolling: Object, path: str) -> Iterator[Cause]:
     if _is_zero(rolling.get("maxUnavailable")) and _is_zero(rolling.get("maxSurge")):
         value = rolling["maxUnavailable"]
         yield cause.invalid(f"{path}.maxUnavailable", value, "may not be 0 when `maxSurge` is 0")
+    yield from _whole_causes(rolling.get("maxUnavailable"), f"{path}.maxUnavailable")
 
 
 def _is_zero(amount: Any) -> bool:
@@ -68,6 +70,12 @@ def amount_causes(amount: Any, path: str) -> Iterator[Cause]:
         yield from (cause.invalid(path, amount, problem) for problem in percent(amount))
     elif amount is not None and amount < 0:
         yield cause.invalid(path, amount, not_negative())
+
+
+def _whole_causes(amount: Any, path: str) -> Iterator[Cause]:
+    """Rule of a share that may not be more than all."""
+    if isinstance(amount, str) and not percent(amount) and int(amount[:-1]) > 100:
+        yield cause.invalid(path, amount, "must not be greater than 100%")
 
 
 def _replica_count_causes(obj: Object, *names: str) -> Iterator[Cause]:
@@ -126,31 +134,33 @@ def _workload_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     spec = obj.get("spec") or {}
     yield from _count_causes(spec)
     template, selector = spec.get("template") or {}, spec.get("selector")
-    if selector is not None:
-        yield from _selector_causes(selector, template, obj.get("kind", ""))
-    else:  # no selector selects nothing, not even the template
+    if _is_usable(selector):
+        yield from _template_causes(template, selector, obj.get("kind", ""))
+    else:  # then the API server says nothing of the template
+        yield from selector_causes(selector or {}, "spec.selector")
+        yield cause.invalid("spec.selector", selector, "invalid label selector")
+    yield from immutable_causes(obj, old, "selector")
+
+
+def _template_causes(template: Object, selector: Object | None, kind: str) -> Iterator[Cause]:
+    """Rules of a workload's template, which its selector must choose."""
+    if selector is None:  # no selector selects nothing, not even the template
         yield cause.invalid("spec.template.metadata.labels", {}, "`selector` does not match template `labels`")
+    elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield cause.invalid("spec.selector", selector, f"empty selector is invalid for {kind.lower()}")
+    else:
+        yield from _match_causes(selector, template)
     if ((template.get("spec") or {}).get("activeDeadlineSeconds")) is not None:
         text = "activeDeadlineSeconds in ReplicaSet is not Supported"
         yield cause.forbidden("spec.template.spec.activeDeadlineSeconds", text)
     yield from template_causes(template, "spec.template")
-    yield from immutable_causes(obj, old, "selector")
 
 
-def _selector_causes(selector: Object, template: Object, kind: str) -> Iterator[Cause]:
-    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        yield cause.invalid("spec.selector", selector, f"empty selector is invalid for {kind.lower()}")
-        return
-    found = list(selector_causes(selector, "spec.selector"))
-    yield from found
-    if not found and _is_complete(selector):
-        yield from _match_causes(selector, template)
-
-
-def _is_complete(selector: Object) -> bool:
-    """Whether every term of a selector can be evaluated; the schema reports those that cannot."""
-    terms = parts(selector, "matchExpressions")
-    return all(term.get("key") and term.get("operator") in SELECTOR_OPERATORS for term in terms)
+def _is_usable(selector: Object | None) -> bool:
+    """Whether every term of a selector can be evaluated."""
+    terms = parts(selector or {}, "matchExpressions")
+    known = all(term.get("key") and term.get("operator") in SELECTOR_OPERATORS for term in terms)
+    return known and not list(selector_causes(selector or {}, "spec.selector"))
 
 
 def _count_causes(spec: Object) -> Iterator[Cause]:
@@ -191,6 +201,8 @@ def _term_causes(term: Object, path: str) -> Iterator[Cause]:
         yield cause.forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
     if key is not None:
         yield from (cause.invalid(f"{path}.key", key, problem) for problem in qualified_name(key))
+    for index, value in enumerate(term.get("values") or ()):
+        yield from (cause.invalid(f"{path}.values[{index}]", value, problem) for problem in label_value(value))
 
 
 def immutable_causes(obj: Object, old: Object | None, *names: str) -> Iterator[Cause]:
@@ -224,7 +236,7 @@ def cron_job_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
     yield from template_causes(template, "spec.jobTemplate.spec.template", ("OnFailure", "Never"))
 
 
-def autoscaler_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
+def autoscaler_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     """Rules of a HorizontalPodAutoscaler."""
     yield from status_count_causes(obj, "currentReplicas", "desiredReplicas")
     spec = obj.get("spec") or {}
@@ -237,9 +249,15 @@ def autoscaler_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
         yield cause.required("spec.maxReplicas")
     if minimum is not None and maximum < minimum:
         yield cause.invalid("spec.maxReplicas", maximum, "must be greater than or equal to `minReplicas`")
-    yield from _scale_target_causes(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
+    target = spec.get("scaleTargetRef") or {}
+    yield from _scale_target_causes(target, "spec.scaleTargetRef")
+    if old is None or not _is_same_kind(target, old["spec"].get("scaleTargetRef") or {}):
+        yield from _scale_target_group_causes(target, "spec.scaleTargetRef")
     for index, metric in enumerate(parts(spec, "metrics")):
         yield from _metric_causes(metric, f"spec.metrics[{index}]")
+    if minimum == 0 and not {"External", "Object"} & {metric.get("type") for metric in parts(spec, "metrics")}:
+        detail = "must specify at least one Object or External metric to support scaling to zero replicas"
+        yield cause.forbidden("spec.metrics", detail)
     for name in ("scaleUp", "scaleDown"):
         rules = (spec.get("behavior") or {}).get(name)
         if rules is not None:
@@ -250,6 +268,16 @@ def _scale_target_causes(target: Object, path: str) -> Iterator[Cause]:
     for name in ("kind", "name"):
         if target.get(name) == "":
             yield cause.required(f"{path}.{name}")
+        elif target.get(name):
+            problems = path_segment(target[name])
+            yield from (cause.invalid(f"{path}.{name}", target[name], problem) for problem in problems)
+
+
+def _is_same_kind(target: Object, before: Object) -> bool:
+    return all((target.get(name) or "") == (before.get(name) or "") for name in ("apiVersion", "kind"))
+
+
+def _scale_target_group_causes(target: Object, path: str) -> Iterator[Cause]:
     if "/" not in (target.get("apiVersion") or "") and target.get("kind") != "ReplicationController":
         yield cause.invalid(f"{path}.apiVersion", target.get("apiVersion") or "", "apiVersion must specify API group")
 
@@ -257,6 +285,8 @@ def _scale_target_causes(target: Object, path: str) -> Iterator[Cause]:
 def _metric_causes(metric: Object, path: str) -> Iterator[Cause]:
     kind = metric.get("type") or ""
     source = kind[:1].lower() + kind[1:]
+    if source not in _METRIC_SOURCES:  # that is reported by the schema
+        return
     if metric.get(source) is None:
         yield cause.required(f"{path}.{source}", "must populate information for the given metric source")
         return
@@ -299,6 +329,7 @@ def budget_causes(obj: Object, _: Object | None) -> Iterator[Cause]:
     minimum, maximum = spec.get("minAvailable"), spec.get("maxUnavailable")
     if minimum is not None and maximum is not None:
         yield cause.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
-    yield from amount_causes(minimum, "spec.minAvailable")
-    yield from amount_causes(maximum, "spec.maxUnavailable")
+    for name in ("minAvailable", "maxUnavailable"):
+        yield from amount_causes(spec.get(name), f"spec.{name}")
+        yield from _whole_causes(spec.get(name), f"spec.{name}")
     yield from selector_causes(spec.get("selector") or {}, "spec.selector")

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import pytest
 
 from tests.e2e.bad_input.calls import REFUSING, SCRIPTS, Caller, on_a_terminal
-from tests.e2e.sandbox_process import SandboxProcess, until
+from tests.e2e.sandbox_process import SandboxProcess
+from tests.polling import until
 
 pytestmark = pytest.mark.slow
 

@@ -87,7 +87,7 @@ def test_a_crash_by_keys_is_healed_before_the_operators_eyes(demo: SandboxProces
         console.send(CRASH.title)
         press(console, "\r", "Heals", "layer 1", "y break something")
         press(console, "y", "RECOVERED in")
-        see(console, "1 restarts since")
+        see(console, "1 restart since")
         leave(console, "\r", "RECOVERED in")
         press(console, "@", "[8 Journal]", "break", "recovered")
 

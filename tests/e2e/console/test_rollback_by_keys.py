@@ -12,7 +12,8 @@ from benchmarks.terminal import Terminal
 from selfheal_core.files import chart
 from tests.e2e.conftest import SPEED
 from tests.e2e.console.test_api_away import writes
-from tests.e2e.sandbox_process import SandboxProcess, start_sandbox, until
+from tests.e2e.sandbox_process import SandboxProcess, start_sandbox
+from tests.polling import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -6,7 +6,7 @@ import shlex
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ import pytest
 from benchmarks.terminal import Terminal
 from tests.e2e.console.scripted import CONSOLE, open_console, surroundings
 from tests.faults.process import ServerProcess
+from tests.polling import until
+from tests.processes import is_running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 
@@ -44,21 +46,6 @@ def environ(server: ServerProcess, tmp_path: Path) -> Mapping[str, str]:
     return surroundings(server, tmp_path)
 
 
-def until(seen: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for something to be so."""
-    end = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
 def test_a_signal_ends_it_in_order_and_gives_the_terminal_back(
     environ: Mapping[str, str], number: signal.Signals
@@ -84,7 +71,7 @@ def test_a_stop_while_the_terminal_does_not_read_ends_in_time(environ: Mapping[s
             time.sleep(0.02)
         began = time.monotonic()
         os.kill(console.pid, signal.SIGTERM)
-        until(lambda: not is_alive(console.pid), END_SECONDS, "it ends though nobody reads")
+        until(lambda: not is_running(console.pid), END_SECONDS, "it ends though nobody reads")
         assert time.monotonic() - began < END_SECONDS
 
 
@@ -101,11 +88,11 @@ def test_a_lost_connection_ends_it_and_the_programs_that_it_started(server: Serv
         while not told.exists() and time.monotonic() < end:
             console.read(0.1)
         pid, child = console.pid, int(told.read_text())
-        assert is_alive(child)
+        assert is_running(child)
         console.hang_up()
         until(lambda: console.wait(0.0) is not None, END_SECONDS, "the console ends with its terminal")
-        until(lambda: not is_alive(child), 1.0, "so does what it started")
-    assert not is_alive(pid)
+        until(lambda: not is_running(child), 1.0, "so does what it started")
+    assert not is_running(pid)
 
 
 def test_ctrl_z_hands_the_terminal_to_the_shell_and_fg_paints_it_whole(environ: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ from selfheal_sandbox.tools.fetch import FetchError
 from selfheal_sandbox.tools.prometheus import resolve as resolve_prometheus
 from tests.e2e.error_rate.client import Count, send
 from tests.e2e.error_rate.shops import Shop, on_lab, on_sandbox
-from tests.e2e.sandbox_process import until
+from tests.polling import until
 
 RATIOS: Mapping[str, float] = {"flawless": 0.0, "one-percent": 0.01, "ten-percent": 0.1, "half": 0.5}
 """Applications, and the share of their requests that is made to fail."""

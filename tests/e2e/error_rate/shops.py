@@ -23,7 +23,8 @@ from selfheal_sandbox.monitoring.configuration import (
     target_groups,
 )
 from tests.e2e.sandbox.manifests import SERVICE_IMAGE, deployment, pod, practice_service
-from tests.e2e.sandbox_process import COMMAND_SECONDS, Outcome, SandboxProcess, start_sandbox, until
+from tests.e2e.sandbox_process import COMMAND_SECONDS, Outcome, SandboxProcess, start_sandbox
+from tests.polling import until
 
 if TYPE_CHECKING:
     from tests.lab.state import Lab

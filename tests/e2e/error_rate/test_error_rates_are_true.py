@@ -14,6 +14,7 @@ from typing import TypeVar
 import pytest
 
 from selfheal_cli import words
+from selfheal_core.child_processes import children
 from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.cluster.kubernetes.configuration import connect
 from selfheal_core.cluster.prometheus.client import Prometheus
@@ -33,7 +34,8 @@ from tests.e2e.error_rate.conftest import (
     Measured,
 )
 from tests.e2e.error_rate.shops import Shop
-from tests.e2e.sandbox_process import SandboxProcess, until
+from tests.e2e.sandbox_process import SandboxProcess
+from tests.polling import until
 
 T = TypeVar("T")
 TOLERANCE = 0.02
@@ -132,10 +134,10 @@ def sandbox_of(shop: Shop, measured: Measured) -> SandboxProcess:
 
 def test_a_prometheus_that_was_killed_is_started_again(shop: Shop, sandbox_of: SandboxProcess) -> None:
     data = sandbox_of.folder / "prometheus" / "data"
-    before = children(sandbox_of.pid, "prometheus")
+    before = children_called(sandbox_of.pid, "prometheus")
     assert len(before) == 1
     os.kill(before[0], signal.SIGKILL)
-    until(lambda: (now := children(sandbox_of.pid, "prometheus")) and now != before, 20, "a new Prometheus")
+    until(lambda: (now := children_called(sandbox_of.pid, "prometheus")) and now != before, 20, "a new Prometheus")
     until(lambda: shop.scraped() == len(RATIOS) + 1, 30, "it scrapes again")
     assert data.is_dir()
 
@@ -145,7 +147,6 @@ def test_whom_it_scrapes_are_the_pods_that_run(shop: Shop, sandbox_of: SandboxPr
     until(lambda: shop.scraped() == len(RATIOS), 30, "the pod that ended is no target any more")
 
 
-def children(parent: int, name: str) -> list[int]:
+def children_called(parent: int, name: str) -> list[int]:
     """Process ids of children with this program name."""
-    found = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in found if Path(f"/proc/{pid}/comm").read_text().strip() == name]
+    return [pid for pid in children(parent) if Path(f"/proc/{pid}/comm").read_text().strip() == name]

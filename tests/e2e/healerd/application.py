@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.e2e.sandbox_process import SandboxProcess, until
+from tests.e2e.sandbox_process import SandboxProcess
+from tests.polling import until
 
 SYSTEM = "selfheal-system"
 

@@ -12,7 +12,8 @@ from selfheal_core.domain.known_good import config_map_name
 from selfheal_core.files import chart
 from tests.e2e.healerd.application import SYSTEM, crash, events, pods, runs_after
 from tests.e2e.rights import Right, granted_by, in_request_log, used, with_lists
-from tests.e2e.sandbox_process import SandboxProcess, until
+from tests.e2e.sandbox_process import SandboxProcess
+from tests.polling import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -10,7 +10,7 @@ from selfheal_cli.demo.stage import Stage
 from selfheal_core.files import chart
 from tests.e2e.layers.clusters import Cluster, removed
 from tests.e2e.layers.inventory import inventory
-from tests.e2e.sandbox_process import until
+from tests.polling import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

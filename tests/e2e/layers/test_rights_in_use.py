@@ -17,7 +17,7 @@ from tests.e2e.healerd.test_healerd_without_a_right import RULES, rights_of
 from tests.e2e.layers.clusters import Cluster
 from tests.e2e.layers.conftest import Demo
 from tests.e2e.rights import Right, granted_by, used, with_lists
-from tests.e2e.sandbox_process import until
+from tests.polling import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -6,7 +6,7 @@ from selfheal_cli.demo.steps import APP
 from tests.e2e.layers.clusters import Cluster
 from tests.e2e.layers.conftest import Demo
 from tests.e2e.layers.inventory import inventory
-from tests.e2e.sandbox_process import until
+from tests.polling import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

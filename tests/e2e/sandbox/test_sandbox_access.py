@@ -12,7 +12,8 @@ import pytest
 from benchmarks.terminal import Terminal
 from selfheal_core.files import chart
 from tests.e2e.sandbox.manifests import pod, shell
-from tests.e2e.sandbox_process import Outcome, SandboxProcess, until
+from tests.e2e.sandbox_process import Outcome, SandboxProcess
+from tests.polling import until
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.sandbox_process import SandboxProcess, until
+from tests.e2e.sandbox_process import SandboxProcess
 from tests.pinned_tools import HELM_VERSIONS, program, version
+from tests.polling import until
 
 CHARTS = Path(__file__).parents[3] / "chart"
 CHART, HEALERD = str(CHARTS / "service"), str(CHARTS / "healerd")

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.e2e.sandbox.manifests import pod, shell
-from tests.e2e.sandbox_process import SandboxProcess, until
+from tests.e2e.sandbox_process import SandboxProcess
 from tests.pinned_tools import KUBECTL_VERSIONS, program, version
+from tests.polling import until
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from tests.e2e.sandbox.manifests import deployment, pod, practice_service, shell
-from tests.e2e.sandbox_process import SandboxProcess, until
+from tests.e2e.sandbox_process import SandboxProcess
+from tests.polling import until
 
 pytestmark = pytest.mark.slow
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import ssl
+import subprocess
 import sys
 import time
 import urllib.error
@@ -15,7 +16,8 @@ import pytest
 
 from selfheal_sandbox.kubelet.watchdog import SANDBOX_VARIABLE
 from tests.e2e.sandbox.manifests import deployment, pod, shell
-from tests.e2e.sandbox_process import Outcome, SandboxProcess, environment_for, start_sandbox, until
+from tests.e2e.sandbox_process import Outcome, SandboxProcess, environment_for, start_sandbox
+from tests.polling import until
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +73,26 @@ def test_nothing_survives_a_killed_server(tmp_path: Path, tools: Mapping[str, Pa
         assert "had been killed; what it left behind is removed" in told.out
         assert running.command("status", check=False).code == 4
         assert sorted(path.name for path in running.folder.iterdir()) == ["lock", "snapshot"]
+
+
+def test_a_sandbox_ends_with_the_script_that_started_it(tmp_path: Path, tools: Mapping[str, Path]) -> None:
+    folder = tmp_path / "state" / "selfheal" / "sandbox" / "default"
+    environment = {**environment_for(tmp_path), "KUBECONFIG": str(folder / "kubeconfig")}
+    client = SandboxProcess("default", folder / "kubeconfig", "", 0, folder, tools, environment)
+    up = f"{sys.executable} -m selfheal_sandbox.main up --with-parent"
+    with (tmp_path / "log").open("wb") as log:
+        script = subprocess.Popen(["sh", "-c", f"{up} & wait"], env=environment, stdout=log, stderr=log)
+    try:
+        until((folder / "server.json").exists, 20, "the sandbox is ready")
+        client.apply(deployment("web", 2, shell("sleep 600")))
+        until(lambda: len(processes_under(tmp_path)) >= 2, 20, "its pods run")
+    finally:
+        script.kill()
+        script.wait()
+
+    until(lambda: not processes_under(tmp_path), 10, "its pods end")
+    until(lambda: client.command("status", check=False).code == 4, 10, "it has ended")
+    assert sorted(one.name for one in folder.iterdir()) == ["lock", "snapshot"]  # in order, not killed
 
 
 def test_background_start_and_end(tmp_path: Path, tools: Mapping[str, Path]) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.sandbox.manifests import SERVICE_IMAGE, deployment
-from tests.e2e.sandbox_process import SandboxProcess, until
+from tests.e2e.sandbox_process import SandboxProcess
 from tests.pinned_tools import KUBECTL_VERSIONS, program, version
+from tests.polling import until
 
 pytestmark = pytest.mark.slow
 

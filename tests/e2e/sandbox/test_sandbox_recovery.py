@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.sandbox.manifests import autoscaler, budget, deployment, http_get, pod, practice_service, shell
-from tests.e2e.sandbox_process import SandboxProcess, until
+from tests.e2e.sandbox_process import SandboxProcess
+from tests.polling import until
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,9 @@ import pytest
 
 from selfheal_sandbox.tools.versions import Tool
 from tests.e2e.sandbox.manifests import budget, deployment, pod, shell
-from tests.e2e.sandbox_process import SandboxProcess, environment_for, start_sandbox, until
+from tests.e2e.sandbox_process import SandboxProcess, environment_for, start_sandbox
 from tests.pinned_tools import HELM_VERSIONS, program, version
+from tests.polling import until
 
 pytestmark = pytest.mark.slow
 

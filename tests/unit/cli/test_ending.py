@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
+
+from tests.processes import is_running
 
 LIMIT_SECONDS = 20.0
 STUCK = """
@@ -31,20 +32,13 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 def test_a_program_that_does_not_end_is_ended_with_its_children_and_says_so() -> None:
     ended = run(STUCK)
 
     assert ended.returncode == 7
     assert "did not end in order within 0.2 s" in ended.stderr
     child, end = int(ended.stdout), time.monotonic() + 5.0
-    while not is_gone(child):
+    while is_running(child):
         assert time.monotonic() < end, "what it started goes on"
         time.sleep(0.02)
 

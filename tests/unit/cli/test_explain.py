@@ -133,6 +133,15 @@ def test_an_application_speaks_of_its_worst_pod_and_of_all_its_events() -> None:
     ]
 
 
+def test_where_nothing_restarted_too_often_it_speaks_of_the_pod_that_is_in_trouble() -> None:
+    well, broken = row(name="app-a-9", uid="9", restarts=1), row(name="app-a-1", uid="1", severity="bad")
+    about = explain_application(application(well, broken), seen(well, broken), HealPolicy(), NOW)
+    assert about.decision.startswith("healerd would leave pod app-a-1 alone")
+    over = crashing(name="app-a-5", uid="5", restarts=4, severity="warn")
+    about = explain_application(application(broken, over), seen(broken, over), HealPolicy(), NOW)
+    assert "app-a-5" in about.decision
+
+
 def test_an_application_without_pods_has_no_gates() -> None:
     about = explain_application(application(), seen(), HealPolicy(), NOW)
 

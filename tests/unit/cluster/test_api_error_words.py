@@ -11,6 +11,7 @@ import pytest
 from selfheal_core.cluster.kubernetes import api_errors
 from selfheal_core.cluster.kubernetes.api_errors import (
     ApiError,
+    BudgetRefusal,
     Conflict,
     Forbidden,
     Gone,
@@ -89,9 +90,14 @@ def test_an_eviction_that_a_budget_forbids_carries_the_budget_s_words() -> None:
         },
     )
     error = from_response("POST", f"{POD}/eviction", 429, answer, {"Retry-After": "10"})
-    assert isinstance(error, TooManyRequests)
+    assert isinstance(error, BudgetRefusal)
     assert error.retry_after_seconds == 10
     assert "needs 2 healthy pods" in error.message
+
+
+def test_a_server_that_is_too_busy_is_no_budget() -> None:
+    error = from_response("POST", f"{POD}/eviction", 429, b"Too many requests, please try again later.\n")
+    assert type(error) is TooManyRequests
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from selfheal_core.cluster.helm.history import decode_release
 from selfheal_core.errors import BadUsage, ClusterUnreachable, SelfhealError
 from tests.faults import behaviours
 from tests.faults.server import Exchange, FaultServer
+from tests.processes import is_running
 
 TOKEN = "SECRET-TOKEN-123"
 
@@ -69,13 +70,6 @@ async def eventually(seen: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not seen():
             await asyncio.sleep(0.01)
-
-
-def is_running(pid: int | None) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 async def test_rolls_back_to_exactly_one_revision(fake: FakeHelm) -> None:
@@ -235,7 +229,9 @@ async def test_cancelling_stops_helm_and_what_it_started(fake: FakeHelm) -> None
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await eventually(lambda: not is_running(fake.pid()))
+    started = fake.pid()
+    assert started is not None
+    await eventually(lambda: not is_running(started))
 
 
 async def test_a_helm_that_does_not_end_is_stopped_and_the_state_it_left_is_told(fake: FakeHelm) -> None:
@@ -248,7 +244,9 @@ sleep 1000"""
         await helm.rollback("app-a", "payments", 6, timeout_seconds=0.2)
     assert caught.value.status == "pending-rollback"
     assert "helm rollback app-a 6 -n payments" in caught.value.next_step
-    assert not is_running(fake.pid())
+    started = fake.pid()
+    assert started is not None
+    assert not is_running(started)
 
 
 async def test_a_stopped_helm_that_left_nothing_pending_is_late(fake: FakeHelm) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from selfheal_core.cluster.kubernetes.api_errors import (
+    BudgetRefusal,
     Conflict,
     NotFound,
     ServerFault,
     StreamSilent,
-    TooManyRequests,
     Unauthorized,
     Unreachable,
 )
@@ -126,7 +126,7 @@ async def test_an_eviction_says_why_it_may_not(server: FaultServer, client: Kube
     )
     moved = behaviours.status(409, "Conflict", "the UID in the precondition does not match")
     server.script("POST", f"{POD}/eviction", refusal, moved, behaviours.status(404, "NotFound", "not found"))
-    with pytest.raises(TooManyRequests, match="needs 2 healthy pods") as caught:
+    with pytest.raises(BudgetRefusal, match="needs 2 healthy pods") as caught:
         await client.evict("payments", "web-1", uid="u1")
     assert caught.value.retry_after_seconds == 10
     with pytest.raises(Conflict):

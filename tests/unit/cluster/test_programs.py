@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from selfheal_core.cluster.process import Finished, ProgramMissing, ProgramTimeout, run_program
+from tests.processes import is_running
 
 ENVIRON = {"PATH": os.environ["PATH"]}
 
@@ -31,14 +32,6 @@ async def pid_in(file: Path) -> int:
         while (pid := read_pid(file)) is None:
             await asyncio.sleep(0.005)
     return pid
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process lives; a zombie that init has yet to collect does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 async def assert_gone(pid: int) -> None:

@@ -10,10 +10,12 @@ from selfheal_core.domain.heal import (
     HealDecision,
     HealMemory,
     HealPolicy,
+    Pace,
     decide,
     next_look_at,
     note_budget_refusal,
-    note_not_sent,
+    note_in_doubt,
+    note_not_carried_out,
     pacing_seconds,
 )
 from selfheal_core.domain.snapshot import OwnerKey, PodRow, Snapshot, Source
@@ -219,12 +221,50 @@ def test_a_budget_that_names_no_time_is_asked_again_in_half_a_minute() -> None:
     assert memory.refusals["uid-app-a-1"].until == NOW + 30
 
 
-def test_an_action_that_was_not_sent_is_taken_back() -> None:
+def test_an_eviction_that_removed_nothing_leaves_the_pace_as_it_was() -> None:
     first = decided(crashing("app-a-1"))
     second = decided(crashing("app-a-2"), memory=first.memory, now=NOW + 200)
-    undone = note_not_sent(second.memory, second.actions[0])
-    assert undone.paces[OWNER.uid].count == 1
-    assert note_not_sent(first.memory, first.actions[0]) == HealMemory()
+    undone = note_not_carried_out(second.memory, second.actions[0])
+    assert undone.paces == first.memory.paces
+    assert not note_not_carried_out(first.memory, first.actions[0]).paces
+
+
+def test_a_refusal_does_not_hold_the_owner_for_longer_than_the_budget_asks() -> None:
+    first = decided(crashing("app-a-1"))
+    second = decided(crashing("app-a-2"), memory=first.memory, now=NOW + 200)
+    refused = note_budget_refusal(second.memory, second.actions[0], "no", NOW + 200, 10)
+    assert len(decided(crashing("app-a-2"), memory=refused, now=NOW + 211).actions) == 1
+
+
+def in_doubt() -> HealMemory:
+    first = decided(crashing())
+    return note_in_doubt(first.memory, first.actions[0])
+
+
+def test_an_eviction_in_doubt_counts_until_its_pod_was_seen_to_stand() -> None:
+    held = decided(crashing("app-a-2"), crashing(), memory=in_doubt(), now=NOW + 59)
+    assert {hold.gate for hold in held.holds} == {"retry", "pacing"}
+    assert len(decided(crashing(), memory=held.memory, now=NOW + 60).actions) == 1
+
+
+def test_an_eviction_in_doubt_counts_for_good_if_its_pod_goes() -> None:
+    going = decided(crashing("app-a-2"), crashing(state="terminating"), memory=in_doubt(), now=NOW + 60)
+    assert {hold.gate for hold in going.holds} == {"terminating", "pacing"}
+    gone = decided(crashing("app-a-2"), memory=going.memory, now=NOW + 119)
+    assert only_hold(gone)[0] == "pacing"
+
+
+def test_a_picture_from_before_an_eviction_in_doubt_does_not_settle_it() -> None:
+    old = live("pods", "replicasets", "deployments", age=1)
+    decision = decide(picture(crashing(), sources=old, now=NOW + 60), in_doubt(), POLICY, NOW + 60)
+    assert only_hold(decision)[0] == "pacing"
+
+
+def test_taking_an_eviction_in_doubt_back_keeps_a_later_removal_of_its_owner() -> None:
+    policy = HealPolicy(owner_interval_seconds=20)
+    later = decided(crashing("app-a-2"), crashing(), memory=in_doubt(), policy=policy, now=NOW + 30)
+    settled = decided(crashing(), memory=later.memory, policy=policy, now=NOW + 60)
+    assert settled.memory.paces[OWNER.uid] == Pace(2, NOW + 60)
 
 
 def test_a_decision_does_not_change_its_memory() -> None:

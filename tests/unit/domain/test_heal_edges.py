@@ -13,10 +13,12 @@ from selfheal_core.domain.heal import (
     Hold,
     Pace,
     Refusal,
+    Sent,
     decide,
     examine,
     note_budget_refusal,
-    note_not_sent,
+    note_in_doubt,
+    note_not_carried_out,
 )
 from selfheal_core.domain.snapshot import PodRow
 from tests.unit.domain.builders import NOW, OWNER, crashing, picture, row
@@ -83,11 +85,18 @@ def test_what_a_budget_said_is_forgotten_once_the_pod_is_asked_for_again() -> No
 
 
 def test_taking_an_action_back_leaves_the_time_of_the_one_before() -> None:
-    (action,) = decided(crashing()).actions
-    memory = HealMemory(paces={OWNER.uid: Pace(3, NOW - 9), "other": Pace(1, NOW)})
+    before = {OWNER.uid: Pace(2, NOW - 900), "other": Pace(1, NOW)}
+    (action,) = (decision := decided(crashing(), memory=HealMemory(paces=before))).actions
 
-    assert note_not_sent(memory, action).paces == {OWNER.uid: Pace(2, NOW - 9), "other": Pace(1, NOW)}
-    assert note_not_sent(HealMemory(), action) == HealMemory()
+    assert decision.memory.paces[OWNER.uid] == Pace(3, NOW)
+    assert note_not_carried_out(decision.memory, action).paces == before
+
+
+def test_what_was_never_sent_has_nothing_to_take_back() -> None:
+    (action,) = decided(crashing()).actions
+
+    assert note_not_carried_out(HealMemory(), action) == HealMemory()
+    assert note_in_doubt(HealMemory(), action) == HealMemory()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +146,7 @@ def test_examining_a_pod_names_every_closed_gate_not_the_first_only() -> None:
 
 def test_examining_a_pod_says_when_a_gate_opens_by_itself() -> None:
     pod = crashing()
-    memory = HealMemory(sent={pod.uid: NOW - 10}, paces={OWNER.uid: Pace(1, NOW - 10)})
+    memory = HealMemory(sent={pod.uid: Sent(NOW - 10, OWNER.uid)}, paces={OWNER.uid: Pace(1, NOW - 10)})
 
     answers = examine(pod, picture(pod), memory, POLICY, NOW)
 

@@ -1,7 +1,7 @@
 """Doubles at healerd's edges: a picture that the test sets, an Eviction API that answers as scripted, a notebook."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -12,7 +12,7 @@ from healerd.controller import Controller
 from healerd.metrics import Metrics
 from selfheal_core.domain.heal import HealPolicy, Hold
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey
-from selfheal_core.domain.snapshot import AppKey, OwnerKey, PodRow, Snapshot, Source
+from selfheal_core.domain.snapshot import AppKey, Application, OwnerKey, PodRow, Snapshot, Source
 
 NOW = 1_000_000.0
 OWNER = OwnerKey("Deployment", "shop", "web", "owner-uid")
@@ -65,26 +65,29 @@ class Picture:
 
 @dataclass
 class Evictions:
-    """An Eviction API: answers by pod name, default is success."""
+    """An Eviction API: answers by pod name, default is success; ``takes`` is called while it is at it."""
 
     answers: dict[str, Exception] = field(default_factory=dict)
     asked: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    takes: Callable[[], None] = lambda: None
 
     async def evict(
         self, namespace: str, pod: str, *, uid: str, dry_run: bool = False, grace_seconds: int | None = None
     ) -> None:
         self.asked.append((namespace, pod, uid, dry_run))
+        self.takes()
         if pod in self.answers:
             raise self.answers[pod]
 
 
 @dataclass
 class Notebook:
-    """A recorder that remembers."""
+    """A recorder that remembers; ``takes`` is called while it writes a revision."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     held: tuple[Hold, ...] = ()
     good: list[tuple[ReleaseKey, KnownGood]] = field(default_factory=list)
+    takes: Callable[[], None] = lambda: None
 
     async def outcome(self, outcome: Outcome, now: float) -> None:
         self.outcomes.append(outcome)
@@ -94,6 +97,7 @@ class Notebook:
 
     async def known_good(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
         self.good.append((release, record))
+        self.takes()
 
 
 @dataclass
@@ -107,8 +111,12 @@ class Stand:
     controller: Controller
     now: float = NOW
 
-    def show(self, *pods: PodRow) -> None:
-        self.picture.current = picture(*pods, fresh_at=self.now)
+    def show(self, *pods: PodRow, applications: tuple[Application, ...] = ()) -> None:
+        shown = picture(*pods, fresh_at=self.now)
+        self.picture.current = replace(shown, applications={one.key: one for one in applications})
+
+    def passes(self, seconds: float) -> None:
+        self.now += seconds
 
     def count(self, name: str, labels: Mapping[str, str]) -> float:
         return self.metrics.registry.get_sample_value(name, dict(labels)) or 0.0

@@ -1,5 +1,6 @@
 """The rights that healerd needs: the same as its chart gives, and each missing one told in a sentence."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +10,7 @@ from structlog.testing import capture_logs
 from healerd.act import evict
 from healerd.metrics import Metrics
 from healerd.rights import GRANT, RIGHTS, Right, RightsCheck, sentence
-from selfheal_core.cluster.kubernetes.api_errors import ApiError, Forbidden, Unreachable
+from selfheal_core.cluster.kubernetes.api_errors import Forbidden, Unreachable
 from selfheal_core.cluster.kubernetes.requests import Access
 from selfheal_core.domain.heal import Evict
 from selfheal_core.files import chart
@@ -21,7 +22,7 @@ class Cluster:
     """Answers what the test says: which rights are missing, or that it does not answer."""
 
     missing: set[str] = field(default_factory=set)
-    error: ApiError | None = None
+    error: Exception | None = None
     asked: list[str] = field(default_factory=list)
 
     async def may(self, access: Access, namespace: str, name: str = "") -> bool:
@@ -57,6 +58,19 @@ async def test_is_quiet_when_nothing_is_missing() -> None:
     assert (logs, check.sentences()) == ([], [])
     assert len(cluster.asked) == len(RIGHTS)
     assert metrics.registry.get_sample_value("healerd_missing_rights") == 0
+
+
+async def test_an_unexpected_answer_ends_neither_the_check_nor_healerd() -> None:
+    metrics = Metrics()
+    running = asyncio.create_task(RightsCheck(Cluster(error=AttributeError("no status")), metrics).run())
+
+    async with asyncio.timeout(2):
+        while not metrics.registry.get_sample_value("healerd_errors_total") and not running.done():
+            await asyncio.sleep(0.01)
+
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.mark.parametrize("right", RIGHTS, ids=lambda right: str(right.access))

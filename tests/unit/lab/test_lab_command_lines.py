@@ -1,5 +1,9 @@
 """How the lab's programs are started and configured."""
 
+import shutil
+import signal
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -8,12 +12,19 @@ import pytest
 from tests.lab import control_plane, node
 from tests.lab.addons import ADDONS, MANIFESTS
 from tests.lab.control_plane import AUDIT_POLICY, ControlPlane
-from tests.lab.namespaces import Namespaces, nested_command, new_command
+from tests.lab.namespaces import ENDS_WITH_STARTER, Namespaces, nested_command, new_command
 from tests.lab.network import NODES
 from tests.lab.node import Node
 from tests.lab.programs import PACKAGES
+from tests.polling import until
 
 PROGRAMS = {name: Path("/programs") / name for name in PACKAGES}
+SECONDS = 10.0
+STARTS_A_SLEEPER = """
+import subprocess, sys
+print(subprocess.Popen([*sys.argv[1:], "sleep", "60"]).pid, flush=True)
+sys.stdin.read()
+"""
 
 
 def plane(**changes: object) -> ControlPlane:
@@ -110,6 +121,27 @@ def test_new_namespaces_end_with_whoever_starts_them() -> None:
     assert line[:2] == ["setpriv", "--pdeathsig=KILL"]
     assert "--kill-child=KILL" in line
     assert line[-1] == "/pause"
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="only Linux has setpriv")
+def test_what_is_to_end_with_its_starter_ends_when_that_is_killed() -> None:
+    command = [sys.executable, "-c", STARTS_A_SLEEPER, *ENDS_WITH_STARTER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        sleeper = Path("/proc", starter.stdout.readline().strip())
+        until(lambda: (sleeper / "comm").read_text() == "sleep\n", SECONDS, "setpriv becomes the program")
+        starter.send_signal(signal.SIGKILL)
+        starter.wait(SECONDS)
+
+        until(lambda: not runs(sleeper), SECONDS, "it ends with its starter")
+
+
+def runs(process: Path) -> bool:
+    """Whether a process is there and has not ended: its parent may not have asked how yet."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_nested_namespaces_are_made_inside_the_outer_ones() -> None:

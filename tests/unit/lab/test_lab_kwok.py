@@ -7,6 +7,7 @@ import yaml
 
 from tests.lab.errors import LabError
 from tests.lab.kwok import STAGES, Crowd, application, configuration, fake_node, kwok_command
+from tests.lab.namespaces import ENDS_WITH_STARTER
 
 
 def module(folder: Path, *stages: str) -> Path:
@@ -39,6 +40,13 @@ def test_only_nodes_that_say_so_are_played() -> None:
     (selector,) = (flag for flag in command if "annotation-selector" in flag)
     key, value = selector.split("=", 1)[1].split("=")
     assert fake_node("n", 1)["metadata"]["annotations"] == {key: value}
+
+
+def test_kwok_ends_with_the_benchmark_that_started_it() -> None:
+    command = kwok_command(Path("/bin/kwok"), Path("/k"), Path("/c"))
+
+    assert tuple(command[: len(ENDS_WITH_STARTER)]) == ENDS_WITH_STARTER
+    assert command[len(ENDS_WITH_STARTER)] == "/bin/kwok"
 
 
 def test_pods_of_the_crowd_go_to_played_nodes_and_others_do_not() -> None:

@@ -69,6 +69,16 @@ def test_a_lab_that_is_not_up_is_an_exit_code_and_a_sentence(verb: str, tmp_path
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("words", [("with",), ("with", "--"), ("up", "--", "true")])
+def test_a_command_goes_with_the_verb_with_and_with_no_other(words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.lab", *words], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert done.returncode == 2
+    assert "with -- COMMAND" in done.stderr
+
+
 def test_packets_that_were_counted_are_no_change_of_a_machines_rules() -> None:
     before = "# Generated\n:INPUT ACCEPT [12:3456]\n  counter packets 1 bytes 60 accept\n-A INPUT -j DROP\n"
     after = "# Generated later\n:INPUT ACCEPT [13:3516]\n  counter packets 2 bytes 120 accept\n-A INPUT -j DROP\n"

@@ -6,10 +6,11 @@ import pytest
 
 from selfheal_core.errors import BadUsage
 from selfheal_core.ops.executor import ACTIONS
-from selfheal_core.ops.fault_runs import RUNS
+from selfheal_core.ops.fault_runs import RUNS, restarted
 from selfheal_core.ops.faults import FAULTS, busiest_node
 from selfheal_core.ops.operation import Preview
 from selfheal_service.practice import BurnBody, HealthBody, ReadyBody
+from tests.unit.domain.builders import crashing, row
 from tests.unit.observe.live_cluster import BAD, GOOD, LiveCluster
 from tests.unit.ops.conftest import TARGET, Console, install, run
 
@@ -116,3 +117,19 @@ def test_the_busiest_node_is_the_one_named_most_often_and_the_first_among_equals
     assert busiest_node(["node-2", "node-1", "node-2", ""]) == "node-2"
     assert busiest_node(["node-3", "node-1"]) == "node-1"
     assert busiest_node([]) == ""
+
+
+async def test_only_what_is_undone_at_the_end_is_said_to_be_taken_back(cluster: LiveCluster, console: Console) -> None:
+    cluster.deploy()
+    await console.pod_target()
+    taken_back = {name for name in FAULTS if "takes back" in dict((await preview_of(console, name)).lines)["runs in"]}
+    assert taken_back == {"unready", "cpu-peak", "drain-node"}
+
+
+def test_a_pod_that_runs_again_is_not_called_a_crash_loop_in_the_same_breath() -> None:
+    before = row(restarts=1)
+    down = restarted(before, crashing(restarts=2))
+    assert (down.done, " is crash loop, 1 restart since: " in down.text) == (False, True)
+    back = restarted(before, crashing(restarts=2, ready_containers=1))
+    assert back.done
+    assert back.text.endswith(" runs again and is ready, 1 restart since")

@@ -1,6 +1,8 @@
 """The journal: private, bounded, readable, and refused when it can't be written."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,37 @@ def test_a_journal_that_can_not_be_written_refuses_and_names_the_file(tmp_path: 
     for attempt in (journal.check, lambda: journal.write(entry(1))):
         with pytest.raises(Refused, match=r"journal\.jsonl can't be written .*, so nothing is changed"):
             attempt()
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from selfheal_core.errors import Refused
+from selfheal_core.ops.journal import Entry, Journal
+
+# The disk has room for one entry and a part of the next.
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+journal = Journal(Path(sys.argv[1]))
+entry = Entry(1.0, "op", "intent", "kill", "payments", "app-a-1", "killed", "oncall", "bastion-1", "console")
+journal.write(entry)
+try:
+    journal.write(entry)
+except Refused as error:
+    print(error.what)
+"""
+
+
+def test_an_entry_that_a_full_disk_cuts_is_refused_and_spoils_no_later_one(tmp_path: Path) -> None:
+    file = tmp_path / "journal.jsonl"
+    cut = subprocess.run(
+        [sys.executable, "-c", FULL, str(file)], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert cut.stdout == f"the journal {file} can't be written (No space left on device), so nothing is changed\n"
+    assert file.stat().st_size == 300
+
+    Journal(file).write(entry(2))
+
+    assert [found.operation_id for found in read_journal(file)] == ["op", "op-2"]
 
 
 def test_the_usual_place(tmp_path: Path) -> None:

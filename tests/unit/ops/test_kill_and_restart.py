@@ -172,6 +172,17 @@ async def test_restart_with_capacity_to_spare_asks_for_a_countdown_only(cluster:
     assert (preview.impact, preview.confirmation, preview.confirm_word) == (Impact.UNDOABLE, "countdown", "")
 
 
+@pytest.mark.parametrize(
+    ("replicas", "does"), [(1, "replaces its one pod with a fresh one"), (2, "replaces its 2 pods one by one")]
+)
+async def test_a_restart_says_how_many_pods_it_replaces(
+    cluster: LiveCluster, console: Console, replicas: int, does: str
+) -> None:
+    cluster.deploy(replicas=replicas)
+    await console.until(lambda app: app.ready == replicas)
+    assert dict((await console.operations().preview("restart", TARGET)).lines)["does"].startswith(does)
+
+
 async def test_restart_holds_the_releases_lease_while_it_works(cluster: LiveCluster, console: Console) -> None:
     cluster.deploy(release="app-a")
     await console.until(lambda app: app.state == "healthy")

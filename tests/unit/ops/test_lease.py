@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from selfheal_core.cluster.kubernetes.client import DEADLINE_SECONDS, KubernetesClient
 from selfheal_core.cluster.kubernetes.requests import lease as lease_body
 from selfheal_core.errors import Refused
 from selfheal_core.ops.lease import ReleaseLease, lease_name
@@ -24,11 +27,29 @@ class Clock:
         return time.time() + self.shift
 
 
+class Confused(KubernetesClient):
+    """A client with a proxy in between that answers in place of the server, with something that is no object."""
+
+    async def replace(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        dry_run: bool = False,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Any:
+        return {}
+
+
 def lease(
-    cluster: LiveCluster, holder: str = "oncall@bastion", clock: Clock | None = None, monotonic: Clock | None = None
+    cluster: LiveCluster,
+    holder: str = "oncall@bastion",
+    clock: Clock | None = None,
+    monotonic: Clock | None = None,
+    client: KubernetesClient | None = None,
 ) -> ReleaseLease:
     return ReleaseLease(
-        cluster.client,
+        client or cluster.client,
         namespace=NAMESPACE,
         subject="app-a",
         holder=holder,
@@ -141,6 +162,18 @@ async def test_a_lease_that_can_not_be_renewed_is_given_up_before_it_runs_out(cl
             while not held.lost:
                 await asyncio.sleep(0.005)
     assert "could not be renewed" in held.lost
+
+
+async def test_an_answer_that_is_no_lease_does_not_count_as_renewed(cluster: LiveCluster) -> None:
+    monotonic = Clock()
+    client = Confused(cluster.client.connection, user_agent="tests/1")
+    async with lease(cluster, monotonic=monotonic, client=client).hold() as held:
+        await asyncio.sleep(0)  # the renewing begins
+        monotonic.shift = 31.0
+        async with asyncio.timeout(5):
+            while not held.lost:
+                await asyncio.sleep(0.005)
+    assert "the answer to writing a Lease is no Lease" in held.lost
 
 
 def test_a_subject_that_is_no_object_name_gets_a_safe_one(tmp_path: Path) -> None:

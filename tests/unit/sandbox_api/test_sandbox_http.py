@@ -228,6 +228,7 @@ async def test_custom_resources_are_served_in_all_ways_but_strategic(server: Ser
 
     unversioned = await server.ask("PUT", f"{path}/w", widget("w", size=4))
     assert (unversioned.code, unversioned.json["details"]["causes"][0]["field"]) == (422, "metadata.resourceVersion")
+    assert (await server.ask("PUT", f"{path}/w", widget("other", size=4))).code == 400  # the name is looked at first
     assert (await server.patch(f"{path}/w", {"spec": {"size": 4}}, STRATEGIC_PATCH)).code == 415
     assert (await server.patch(f"{path}/w", {"spec": {"size": 4}}, MERGE_PATCH)).json["spec"]["size"] == 4
     assert (await server.patch(f"{path}/w", {"spec": {"size": "x"}}, MERGE_PATCH)).code == 422

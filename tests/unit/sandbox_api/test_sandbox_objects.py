@@ -21,6 +21,7 @@ from selfheal_sandbox.store.objects import (
     with_status,
 )
 from tests.unit.sandbox_api.bodies import (
+    BUDGETS,
     CONFIG_MAPS,
     DEFINITIONS,
     DEPLOYMENTS,
@@ -140,6 +141,39 @@ def test_unknown_fields_are_ignored_told_or_refused(objects: Objects, strictness
         assert warnings == (['unknown field "dta"'] if strictness == "Warn" else [])
 
 
+def test_what_is_hardly_meant_is_told(objects: Objects) -> None:
+    warnings = list[str]()
+    given = deployment("d")
+    given["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = -1
+    objects.create(DEPLOYMENTS, NS, given, warnings=warnings)
+    objects.update(
+        DEPLOYMENTS, NS, "d", lambda old: with_status(old, replicas=7), subresource="status", warnings=warnings
+    )
+    assert len(warnings) == 1
+
+    objects.update(DEPLOYMENTS, NS, "d", lambda old: with_spec(old, replicas=7), warnings=warnings)
+    assert len(warnings) == 2
+    assert all("negative values are invalid and will be treated as 1" in warning for warning in warnings)
+
+
+def test_a_missing_name_is_told_with_all_else(objects: Objects) -> None:
+    given = {"metadata": {}, "data": {"not a key": "x"}}
+    error = refused(lambda: objects.create(CONFIG_MAPS, NS, given), 422, "Invalid")
+    assert [each["field"] for each in error.details["causes"]] == ["metadata.name", "data[not a key]"]
+
+
+def test_tolerations_that_every_pod_has_come_back(objects: Objects) -> None:
+    objects.create(PODS, NS, pod("p"))
+    mine = {"key": "x", "operator": "Exists"}
+    changed = objects.update(PODS, NS, "p", lambda old: with_spec(old, tolerations=[mine]))
+    keys = [toleration["key"] for toleration in spec_of(changed)["tolerations"]]
+    assert keys == ["x", "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+
+
+def test_a_budget_has_a_spec_in_any_case(objects: Objects) -> None:
+    assert objects.create(BUDGETS, NS, {"metadata": {"name": "b"}})["spec"] == {}
+
+
 def test_a_dry_run_stores_nothing(objects: Objects) -> None:
     revision = objects.store.revision
     objects.create(CONFIG_MAPS, NS, config_map("c"), dry_run=True)
@@ -173,6 +207,22 @@ def test_generation_counts_changes_of_the_spec_only(objects: Objects) -> None:
     assert generation(lambda old: with_spec(old, replicas=7)) == 2
     assert generation(lambda old: {**old, "metadata": {**old["metadata"], "labels": {"x": "y"}}}) == 2
     assert generation(lambda old: with_status(old, replicas=7), "status") == 2
+
+
+def test_generation_counts_annotations_of_a_deployment_that_clients_change(objects: Objects) -> None:
+    created = objects.create(DEPLOYMENTS, NS, deployment("d"))
+
+    def annotated(old: Object) -> Object:
+        count = len(old["metadata"].get("annotations") or {})
+        annotations = {**(old["metadata"].get("annotations") or {}), f"note-{count}": "x"}
+        return {**old, "metadata": {**old["metadata"], "annotations": annotations}}
+
+    by_controller = objects.patch_object(DEPLOYMENTS, created, annotated)
+    with_its_status = objects.update(DEPLOYMENTS, NS, "d", annotated, subresource="status")
+    by_client = objects.update(DEPLOYMENTS, NS, "d", annotated)
+    generations = [each["metadata"]["generation"] for each in (by_controller, with_its_status, by_client)]
+    assert generations == [1, 1, 2]
+    assert len(by_client["metadata"]["annotations"]) == 3
 
 
 def test_status_and_spec_are_written_through_their_own_doors(objects: Objects) -> None:

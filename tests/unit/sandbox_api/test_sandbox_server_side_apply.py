@@ -35,11 +35,11 @@ def updated(old: Object | None, new: Object, manager: str, subresource: str = ""
 
 
 def owners(obj: Object, path: str) -> list[str]:
-    return [
+    return sorted(
         entry["manager"]
         for entry in managed_fields.entries_of(obj)
         if path in [field_sets.text_of(each) for each in field_sets.paths(entry["fieldsV1"])]
-    ]
+    )
 
 
 def test_the_first_apply_owns_what_it_says() -> None:
@@ -60,6 +60,23 @@ def test_a_field_that_a_manager_no_longer_applies_is_removed() -> None:
     live = applied(created(config_map("c", {"a": "1", "b": "1"})), config_map("c", {"a": "1"}), "one")
 
     assert live["data"] == {"a": "1"}
+
+
+def test_a_struct_that_is_no_longer_applied_goes_with_its_defaults() -> None:
+    probing = deployment("d")
+    (container,) = probing["spec"]["template"]["spec"]["containers"]
+    container["readinessProbe"] = {"httpGet": {"port": 80}, "periodSeconds": 3}
+    live = created(probing)
+    (running,) = live["spec"]["template"]["spec"]["containers"]
+    running["readinessProbe"] |= {"httpGet": {"port": 80, "scheme": "HTTP"}, "timeoutSeconds": 1}
+    without = applied(live, deployment("d"), "one")
+    assert without["spec"]["template"]["spec"]["containers"] == [{"name": "main", "image": "busybox:1"}]
+
+
+def test_what_others_put_into_a_map_stays_when_it_is_no_longer_applied() -> None:
+    live = created({**config_map("c", {"a": "1"}), "metadata": {"name": "c", "labels": {"x": "y"}}})
+    live["metadata"]["labels"]["of"] = "a-controller"
+    assert applied(live, config_map("c", {"a": "1"}), "one")["metadata"]["labels"] == {"of": "a-controller"}
 
 
 def test_a_dropped_field_stays_while_another_manager_owns_it() -> None:
@@ -182,7 +199,10 @@ def test_status_and_spec_are_owned_apart() -> None:
     live = updated(live, {**live, "status": {"replicas": 2}}, "kube-controller-manager", "status")
 
     assert owners(live, ".status.replicas") == ["kube-controller-manager"]
-    assert [entry.get("subresource") for entry in managed_fields.entries_of(live)] == [None, "status"]
+    assert {entry["manager"]: entry.get("subresource") for entry in managed_fields.entries_of(live)} == {
+        "kube-controller-manager": "status",
+        "kubectl": None,
+    }
 
 
 def test_a_client_may_rewrite_the_entries() -> None:

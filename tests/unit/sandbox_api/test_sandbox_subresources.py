@@ -25,10 +25,11 @@ NS = "default"
 PODS_PATH = "/api/v1/namespaces/default/pods"
 APPS = "/apis/apps/v1/namespaces/default/deployments"
 LABELS = {"app": "web"}
+REPLICAS: Object = {"f:spec": {"f:replicas": {}}}
 
 
 async def test_a_scale_is_read_and_written(server: Server) -> None:
-    server.objects.create(DEPLOYMENTS, NS, deployment("d", replicas=2))
+    server.objects.create(DEPLOYMENTS, NS, deployment("d", replicas=2), manager="kubectl")
     path = f"{APPS}/d/scale"
     scale = (await server.get(path)).json
 
@@ -40,7 +41,8 @@ async def test_a_scale_is_read_and_written(server: Server) -> None:
     assert (await server.patch(path, replace, JSON_PATCH)).json["spec"] == {"replicas": 5}
     assert (await server.ask("PUT", path, {**scale, "spec": {"replicas": 9}})).json["reason"] == "Conflict"
     entries = server.objects.get(DEPLOYMENTS, NS, "d")["metadata"]["managedFields"]
-    assert [entry["subresource"] for entry in entries] == ["scale"]
+    assert [entry["fieldsV1"] for entry in entries if entry.get("subresource") == "scale"] == [REPLICAS]
+    assert [entry for entry in entries if "f:replicas" in entry["fieldsV1"]["f:spec"]] == entries[:1]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,50 @@ async def test_a_custom_resource_scales_by_the_paths_of_its_definition(server: S
 
     assert (scale["spec"], scale["status"]) == ({"replicas": 7}, {"replicas": 1, "selector": "a=b"})
     assert server.objects.get(WIDGETS, NS, "w")["spec"]["size"] == 7
+
+
+@pytest.mark.parametrize("replicas", [-1, 2**31 - 1])
+async def test_a_custom_resource_is_scaled_within_the_rules_of_its_schema(server: Server, replicas: int) -> None:
+    bounded = {"type": "object", "properties": {"size": {"type": "integer", "minimum": 0, "maximum": 100}}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": bounded}}}
+    server.objects.create(DEFINITIONS, "", definition(schema=schema))
+    server.objects.create(WIDGETS, NS, widget("w", size=2))
+    path = "/apis/example.org/v1/namespaces/default/widgets/w/scale"
+    answer = await server.patch(path, {"spec": {"replicas": replicas}}, MERGE_PATCH)
+    fields = {each["field"] for each in answer.json["details"]["causes"]}
+
+    assert (answer.code, answer.json["details"]["kind"]) == (422, "Widget")
+    assert fields == ({"spec.size", ".spec.size"} if replicas < 0 else {"spec.size"})
+
+
+@pytest.mark.parametrize(
+    ("size", "fields"),
+    [
+        (1.5, {"spec.size", "<nil>", ".spec.size"}),
+        ("x", {"spec.size", ".spec.size"}),
+        (2**40, {".spec.size"}),
+        (-1, {".spec.size"}),
+        (2.0, set()),
+    ],
+)
+async def test_what_a_scale_is_of_must_be_a_count(server: Server, size: Any, fields: set[str]) -> None:
+    server.objects.create(DEFINITIONS, "", definition())
+    answer = await server.post("/apis/example.org/v1/namespaces/default/widgets", widget("w", size=size))
+
+    assert {each["field"] for each in answer.json.get("details", {}).get("causes", ())} == fields
+
+
+async def test_a_scale_to_the_same_number_gives_its_owner_another_entry(server: Server) -> None:
+    """As the API server does; the next write then finds two entries of one manager and keeps the last."""
+    server.objects.create(DEPLOYMENTS, NS, deployment("d", replicas=2), manager="tester")
+    await server.patch(f"{APPS}/d/scale", {"spec": {"replicas": 2}}, MERGE_PATCH)
+    first, second = server.objects.get(DEPLOYMENTS, NS, "d")["metadata"]["managedFields"]
+
+    assert (first["fieldsV1"], first.get("time"), first.get("subresource")) == (REPLICAS, None, None)
+    assert (second["manager"], "f:replicas" in second["fieldsV1"]["f:spec"]) == ("tester", False)
+    await server.patch(f"{APPS}/d", {"metadata": {"labels": {"a": "b"}}}, MERGE_PATCH)
+    (left,) = server.objects.get(DEPLOYMENTS, NS, "d")["metadata"]["managedFields"]
+    assert "f:replicas" not in left["fieldsV1"]["f:spec"]
 
 
 def running(objects: Objects, name: str, *, ready: bool = True, **spec: Any) -> Object:
@@ -155,6 +201,16 @@ async def test_a_pod_that_never_started_needs_no_budget(server: Server) -> None:
 
     assert (await evict(server, "a")).code == 201
     assert server.objects.store.get(PODS, NS, "a") is None
+
+
+async def test_an_eviction_is_told_once_and_also_of_a_pod_that_is_going(server: Server) -> None:
+    server.objects.create(PODS, NS, pod("a", nodeName="node-1"))
+    server.objects.delete(PODS, NS, "a")
+    assert (await evict(server, "a")).code == 201
+    evicted = server.objects.get(PODS, NS, "a")
+    assert [each["type"] for each in status_of(evicted)["conditions"]] == ["DisruptionTarget"]
+    assert (await evict(server, "a")).code == 201
+    assert server.objects.get(PODS, NS, "a") is evicted
 
 
 async def test_an_eviction_that_is_refused_for_another_reason_charges_nothing(server: Server) -> None:

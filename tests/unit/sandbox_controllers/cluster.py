@@ -149,7 +149,7 @@ class Cluster:
         return [event["message"] for event in self.objects.store.list(("", "events")) if event["reason"] == reason]
 
     def deploy(self, name: str = "web", **spec: Any) -> Object:
-        return self.objects.create(DEPLOYMENTS, NAMESPACE, deployment(name, **spec))
+        return self.objects.create(DEPLOYMENTS, NAMESPACE, deployment(name, **spec), manager="kubectl")
 
     def change_deployment(self, name: str = "web", **spec: Any) -> Object:
         return self.objects.update(DEPLOYMENTS, NAMESPACE, name, lambda current: with_spec(current, **spec))

@@ -100,8 +100,17 @@ def test_empty_text_is_wrong_where_a_choice_must_be_made(find: Find, deployment:
     deployment["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": ""}]}
     (found,) = schema.check(find("deployments.apps"), deployment).causes
     assert (found.reason, found.field) == (
-        "FieldValueNotSupported",
+        "FieldValueInvalid",
         "spec.selector.matchExpressions[0].operator",
+    )
+
+
+def test_unknown_operator_of_a_selector_is_invalid_and_not_unsupported(find: Find, deployment: dict[str, Any]) -> None:
+    deployment["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": "Is"}]}
+    (found,) = schema.check(find("deployments.apps"), deployment).causes
+    assert (found.reason, found.message) == (
+        "FieldValueInvalid",
+        'Invalid value: "Is": not a valid selector operator',
     )
 
 

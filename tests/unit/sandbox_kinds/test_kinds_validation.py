@@ -34,6 +34,10 @@ def fields(found: list[Cause]) -> list[str]:
     return [cause.field for cause in found]
 
 
+def with_spec(obj: Object, **fields: Any) -> Object:
+    return {**obj, "spec": {**obj["spec"], **fields}}
+
+
 def with_container(pod: Object, **container: Any) -> Object:
     pod["spec"]["containers"][0] |= container
     return pod
@@ -48,6 +52,8 @@ def with_container(pod: Object, **container: Any) -> Object:
         ("namespaces", "a.b", False),
         ("services", "1st", False),
         ("services", "web", True),
+        ("poddisruptionbudgets.policy", "Bad_Name", True),
+        ("poddisruptionbudgets.policy", "a/b", False),
         ("roles.rbac.authorization.k8s.io", "system:any:Thing", True),
         ("roles.rbac.authorization.k8s.io", "a/b", False),
     ],
@@ -143,6 +149,11 @@ def test_good_objects_have_no_causes(find: Find, deployment: Object, pod: Object
             "may not be 0 when `maxSurge` is 0",
         ),
         (
+            {"strategy": {"rollingUpdate": {"maxSurge": "200%", "maxUnavailable": "101%"}}},
+            "spec.strategy.rollingUpdate.maxUnavailable",
+            "must not be greater than 100%",
+        ),
+        (
             {"strategy": {"rollingUpdate": {"maxSurge": "half"}}},
             "spec.strategy.rollingUpdate.maxSurge",
             "a valid percent string must be",
@@ -173,11 +184,24 @@ def test_template_must_restart_always(find: Find, deployment: Object) -> None:
             {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["x"]}]},
             "spec.selector.matchExpressions[0].values",
         ),
+        (
+            {"matchExpressions": [{"key": "a", "operator": "In", "values": ["x", "bad value!"]}]},
+            "spec.selector.matchExpressions[0].values[1]",
+        ),
     ],
 )
 def test_selector_rules(find: Find, deployment: Object, selector: Object, field: str) -> None:
     deployment["spec"]["selector"] = selector
-    assert fields(check(find("deployments.apps"), deployment)) == [field]
+    assert fields(check(find("deployments.apps"), deployment)) == [field, "spec.selector"]
+
+
+def test_template_is_not_looked_at_when_the_selector_cannot_be_used(find: Find, deployment: Object) -> None:
+    deployment["spec"]["template"]["spec"]["restartPolicy"] = "Never"
+    assert fields(check(find("deployments.apps"), deployment)) == ["spec.template.spec.restartPolicy"]
+    deployment["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": "In"}]}
+    found = check(find("deployments.apps"), deployment)
+    assert fields(found) == ["spec.selector.matchExpressions[0].values", "spec.selector"]
+    assert found[1].message.endswith("invalid label selector")
 
 
 def test_selector_that_the_schema_refuses_is_not_evaluated(find: Find, deployment: Object) -> None:
@@ -295,21 +319,76 @@ def test_volume_has_one_source(find: Find, pod: Object) -> None:
     assert fields(check(find("pods"), pod)) == ["spec.volumes[0].secret.secretName"]
 
 
-def test_pod_may_change_its_image_and_be_bound_but_little_else(find: Find, pod: Object) -> None:
+def test_pod_may_change_its_image_but_little_else(find: Find, pod: Object) -> None:
     pods = find("pods")
     old = stored(pods, pod)
     new = copy.deepcopy(old)
     new["spec"]["containers"][0]["image"] = "selfheal-service:2.0"
-    new["spec"]["nodeName"] = "node-1"
     assert check(pods, new, old) == []
-    moved = copy.deepcopy(new)
-    moved["spec"]["nodeName"] = "node-2"
-    assert fields(check(pods, moved, new)) == ["spec"]
+    changes: tuple[Object, ...] = (
+        {"nodeName": "node-1"},
+        {"terminationGracePeriodSeconds": 1},
+        {"ephemeralContainers": [{}]},
+    )
+    for change in changes:
+        assert fields(check(pods, {**new, "spec": {**new["spec"], **change}}, old)) == ["spec"]
     renamed = copy.deepcopy(old)
     renamed["spec"]["containers"][0]["command"] = ["sh"]
     (found,) = check(pods, renamed, old)
     assert found.reason == "FieldValueForbidden"
     assert found.message.startswith("Forbidden: pod updates may not change fields other than")
+
+
+def test_deadline_of_a_pod_may_only_come_nearer(find: Find, pod: Object) -> None:
+    pods = find("pods")
+    old = stored(pods, pod)
+    assert fields(check(pods, with_spec(old, activeDeadlineSeconds=0))) == ["spec.activeDeadlineSeconds"]
+    assert check(pods, with_spec(old, activeDeadlineSeconds=60), old) == []
+    limited = with_spec(old, activeDeadlineSeconds=60)
+    assert check(pods, with_spec(old, activeDeadlineSeconds=50), limited) == []
+    (later,) = check(pods, with_spec(old, activeDeadlineSeconds=61), limited)
+    assert later.message == "Invalid value: 61: must be less than or equal to previous value"
+    (none,) = check(pods, old, limited)
+    assert none.message == "Invalid value: null: must not update from a positive integer to nil value"
+
+
+def test_tolerations_of_a_pod_are_only_added_to(find: Find, pod: Object) -> None:
+    pods = find("pods")
+    tolerated = {"key": "x", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}
+    old = stored(pods, with_spec(pod, tolerations=[tolerated]))
+    longer, other = {**tolerated, "tolerationSeconds": 9}, {"key": "y", "operator": "Exists"}
+    assert check(pods, with_spec(old, tolerations=[other, longer]), old) == []
+    (found,) = check(pods, with_spec(old, tolerations=[{**tolerated, "key": "z"}]), old)
+    assert (found.reason, found.field) == ("FieldValueForbidden", "spec.tolerations")
+
+
+def test_volume_of_two_sources_is_none_and_cannot_be_mounted(find: Find, pod: Object) -> None:
+    volume = {"name": "v", "configMap": {"name": "a"}, "emptyDir": {}}
+    pod["spec"]["volumes"] = [volume]
+    pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "v", "mountPath": "/v"}]
+    assert fields(check(find("pods"), pod)) == [
+        "spec.volumes[0].configMap",
+        "spec.containers[0].volumeMounts[0].name",
+    ]
+
+
+def test_port_0_of_a_container_is_none(find: Find, pod: Object) -> None:
+    pod["spec"]["containers"][0]["ports"] = [{"containerPort": 0}, {"containerPort": 70000}]
+    found = check(find("pods"), pod)
+    assert [(each.reason, each.field) for each in found] == [
+        ("FieldValueRequired", "spec.containers[0].ports[0].containerPort"),
+        ("FieldValueInvalid", "spec.containers[0].ports[1].containerPort"),
+    ]
+
+
+def test_grace_period_below_0_is_1_for_a_pod_and_stays_in_a_template(
+    find: Find, pod: Object, deployment: Object
+) -> None:
+    deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = -1
+    assert check(find("deployments.apps"), deployment) == []
+    kept = stored(find("deployments.apps"), deployment)["spec"]["template"]["spec"]
+    forced = stored(find("pods"), with_spec(pod, terminationGracePeriodSeconds=-1))["spec"]
+    assert (kept["terminationGracePeriodSeconds"], forced["terminationGracePeriodSeconds"]) == (-1, 1)
 
 
 @pytest.mark.parametrize(
@@ -372,10 +451,35 @@ def test_secret_type_asks_for_keys_and_stays(find: Find) -> None:
     assert fields(check(secrets, {**old, "type": "custom"}, old)) == ["type"]
 
 
+def test_autoscaler_scales_to_zero_on_no_metric_of_pods(find: Find) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 5, "minReplicas": 0}
+    found = check(find("horizontalpodautoscalers.v2.autoscaling"), {"metadata": {"name": "h"}, "spec": spec})
+    assert [(each.reason, each.field) for each in found] == [
+        ("FieldValueInvalid", "spec.minReplicas"),
+        ("FieldValueForbidden", "spec.metrics"),
+    ]
+
+
+def test_autoscaler_without_a_group_is_left_alone_until_its_target_changes(find: Find) -> None:
+    autoscalers = find("horizontalpodautoscalers.v2.autoscaling")
+    target = {"kind": "Deployment", "name": "web"}
+    old = {"metadata": {"name": "h"}, "spec": {"scaleTargetRef": target, "maxReplicas": 5}}
+    assert fields(check(autoscalers, old)) == ["spec.scaleTargetRef.apiVersion"]
+    assert check(autoscalers, with_spec(old, maxReplicas=6), old) == []
+    other = {"kind": "ReplicaSet", "name": "web"}
+    assert fields(check(autoscalers, with_spec(old, scaleTargetRef=other), old)) == ["spec.scaleTargetRef.apiVersion"]
+
+
+def test_source_of_a_metric_of_no_known_type_is_not_asked_for(find: Find) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 5, "metrics": [{"type": "Bogus"}]}
+    assert check(find("horizontalpodautoscalers.v2.autoscaling"), {"metadata": {"name": "h"}, "spec": spec}) == []
+
+
 @pytest.mark.parametrize(
     ("change", "field", "message"),
     [
-        ({"minReplicas": 0}, "spec.minReplicas", "must be greater than or equal to 1"),
         ({"maxReplicas": 1, "minReplicas": 2}, "spec.maxReplicas", "greater than or equal to `minReplicas`"),
         ({"metrics": [{"type": "Pods"}]}, "spec.metrics[0].pods", "must populate information"),
         (
@@ -409,6 +513,7 @@ def test_autoscaler_rules(find: Find, change: Object, field: str, message: str) 
         ({"minAvailable": 1, "maxUnavailable": 1}, "spec"),
         ({"minAvailable": -1}, "spec.minAvailable"),
         ({"maxUnavailable": "most"}, "spec.maxUnavailable"),
+        ({"minAvailable": "150%"}, "spec.minAvailable"),
         (
             {"selector": {"matchExpressions": [{"key": "a", "operator": "In"}]}},
             "spec.selector.matchExpressions[0].values",

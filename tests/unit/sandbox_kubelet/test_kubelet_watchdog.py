@@ -4,11 +4,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from selfheal_sandbox.kubelet.watchdog import SANDBOX_VARIABLE, Watchdog, groups_from, marked_processes
+from tests.processes import is_running
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux")
 
@@ -36,14 +36,6 @@ def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> float:
     return time.monotonic() - begun
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"
-
-
 def test_nothing_survives_a_killed_sandbox() -> None:
     mark = f"test-{os.getpid()}-{time.monotonic_ns()}"
     command = [sys.executable, "-c", SERVER, mark]
@@ -55,9 +47,9 @@ def test_nothing_survives_a_killed_sandbox() -> None:
         finally:
             server.kill()
 
-    took = wait_until(lambda: not marked_processes(SANDBOX_VARIABLE, mark) and is_gone(unmarked), seconds=2)
+    took = wait_until(lambda: not marked_processes(SANDBOX_VARIABLE, mark) and not is_running(unmarked), seconds=2)
     assert took < 2
-    wait_until(lambda: is_gone(watchdog))
+    wait_until(lambda: not is_running(watchdog))
 
 
 @pytest.fixture

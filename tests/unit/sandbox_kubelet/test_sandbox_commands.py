@@ -47,6 +47,7 @@ def test_down_without_a_sandbox_ends_with_4(tmp_path: Path) -> None:
         (["up", "--speed", "fast"], "'fast' is not a valid float"),
         (["url", "pod/web"], "'pod/web' is no Service; write svc/NAME"),
         (["up", "--unknown"], "unknown option"),
+        (["up", "--detach", "--with-parent"], "take one of them"),
     ],
 )
 def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -15,7 +15,7 @@ from selfheal_tui.present.tables import WORST_FIRST, Sort, TableSpec
 EMPTY = "No applications here: one appears per workload with pods in this scope (0 shows all namespaces)."
 SPARK_CELLS = 5
 
-NAMESPACE = Column("namespace", "NAMESPACE", 12, cut="middle")
+NAMESPACE = Column("namespace", "NAMESPACE", 12, stretch=True, cut="middle")
 COLUMNS = (
     Column("app", "APP", 11, stretch=True, cut="middle"),
     Column("state", "STATE", 18),
@@ -117,4 +117,8 @@ def revision_words(app: Application, now: float) -> str:
 
 
 def _longest(apps: Iterable[Application]) -> Mapping[str, int]:
-    return {"app": max((len(app.key.name) for app in apps), default=0)}
+    shown = list(apps)
+    return {
+        "namespace": max((len(app.key.namespace) for app in shown), default=0),
+        "app": max((len(app.key.name) for app in shown), default=0),
+    }

@@ -7,10 +7,10 @@ from typing import Literal
 from selfheal_cli import words
 from selfheal_core.domain.escape import printable
 from selfheal_core.ops.faults import FAULTS
-from selfheal_core.ops.operation import FINAL_PHASES, Choice, Impact, Preview, Progress
+from selfheal_core.ops.operation import FINAL_PHASES, Choice, Preview, Progress
 from selfheal_core.ops.registry import VERBS, Verb
 from selfheal_tui.present.glyphs import Glyphs, plain
-from selfheal_tui.present.spans import BLANK, Line, Span, Tone, line, wrap
+from selfheal_tui.present.spans import BLANK, Line, Span, Tone, line, width_of, wrap
 
 Stage = Literal["computing", "preview", "typing", "typing reason", "countdown", "running", "ended"]
 COUNTDOWN_SECONDS = 5
@@ -344,24 +344,36 @@ def _prompt_lines(dialog: Dialog, width: int) -> list[Line]:
         return [line(Span("[ Back ]", "title"), Span("  enter or esc", "dim"))]
     if preview.refusal:
         return [line(cancel, Span("  enter or esc", "dim"))]
-    return wrap(line(cancel, "    ", *_go_on(dialog, preview)), width, " " * LABEL_WIDTH)
+    go_on, extras = line(cancel, "    ", *_go_on(dialog, preview)), _extras(preview)
+    if width_of(go_on) + width_of(extras) <= width:
+        return [(*go_on, *extras)]
+    return [*wrap(go_on, width, " " * LABEL_WIDTH), *wrap(extras, width)]
 
 
 def _go_on(dialog: Dialog, preview: Preview) -> Line:
-    extras = [("d", "full diff")] if preview.diff else []
-    extras += [("c", "copy")] if preview.same_as else []
-    tail = tuple(piece for key, title in extras for piece in (Span("   "), Span(key, "key"), Span(f" {title}", "dim")))
     if preview.confirmation in ("type name", "type context"):
-        what = "name" if preview.impact < Impact.MANY else "word and a reason"
-        return (Span("t", "key"), Span(f" type the {what} to go on"), *tail)
-    return (Span(LETTER, "key"), Span(f" {dialog.verb.title}"), *tail)
+        what = "name" if preview.confirmation == "type name" else "context and a reason"
+        return (Span("t", "key"), Span(f" type the {what} to go on"))
+    return (Span(LETTER, "key"), Span(f" {dialog.verb.title}"))
 
 
-def headline(dialog: Dialog) -> str:
-    """Title of the dialog's frame."""
+def _extras(preview: Preview) -> Line:
+    """Keys that only look, each with a gap before it."""
+    keys = [("d", "full diff")] if preview.diff else []
+    keys += [("c", "copy")] if preview.same_as else []
+    return tuple(piece for key, title in keys for piece in (Span("   "), Span(key, "key"), Span(f" {title}", "dim")))
+
+
+def headline(dialog: Dialog, name: str) -> str:
+    """Title of the dialog's frame.
+
+    Args:
+        dialog: Its state.
+        name: Of the target, which is known before the preview is.
+    """
     preview = dialog.preview
     if preview is None:
-        return dialog.verb.title.capitalize()
+        return printable(f"{dialog.verb.title.capitalize()} {name}", limit=120)
     if preview.refusal and not preview.lines:
         return printable(f"{dialog.verb.title.capitalize()} {preview.target.name}", limit=120)
     return printable(preview.title, limit=120)

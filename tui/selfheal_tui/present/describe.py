@@ -22,6 +22,11 @@ def fact(label: str, text: str, *more: Span) -> Line:
     return line(Span(f"{label} ".ljust(LABEL_WIDTH), "dim"), printable(text), *more)
 
 
+def facts(label: str, texts: Iterable[str]) -> list[Line]:
+    """One line for each text, the label before the first; ``none`` where there is none."""
+    return [fact("" if index else label, text) for index, text in enumerate(list(texts) or ["none"])]
+
+
 def heading(text: str) -> list[Line]:
     """A blank line and a title."""
     return [BLANK, line(Span(text, "title"))]
@@ -49,7 +54,7 @@ def describe_pod(raw: Mapping[str, object], row: PodRow, events: Iterable[Event]
         fact("Node", f"{row.node or words.NONE}, address {row.pod_ip or words.NONE}"),
         fact("Age", _since_words(pod.metadata.creation_timestamp, now)),
         fact("Uses", f"CPU {words.cpu(row.cpu_millicores)}, memory {words.memory(row.memory_bytes)}"),
-        fact("Labels", " ".join(f"{key}={value}" for key, value in pod.metadata.labels.items())),
+        *facts("Labels", [f"{key}={value}" for key, value in pod.metadata.labels.items()]),
     ]
     statuses = {status.name: status for status in pod.status.container_statuses}
     for container in pod.spec.containers:
@@ -67,12 +72,13 @@ def describe_pod(raw: Mapping[str, object], row: PodRow, events: Iterable[Event]
 
 
 def _container(container: Container, status: ContainerStatus | None, now: float) -> list[Line]:
-    wants = " ".join(f"{name} {value}" for name, value in container.resources.requests.items())
-    limits = " ".join(f"{name} {value}" for name, value in container.resources.limits.items())
+    wants = ", ".join(f"{name} {value}" for name, value in container.resources.requests.items())
+    limits = ", ".join(f"{name} {value}" for name, value in container.resources.limits.items())
     ports = ", ".join(f"{port.container_port} {port.name}".strip() for port in container.ports)
     lines = [
         fact("Image", container.image),
-        fact("Requests", f"{wants or 'none'}; limits {limits or 'none'}"),
+        fact("Requests", wants or "none"),
+        fact("Limits", limits or "none"),
         fact("Ports", ports or words.NONE),
     ]
     if status is None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from selfheal_core.domain.escape import cells
-from selfheal_tui.commands import Command, key_name
+from selfheal_tui.commands import TEXTS, Command, View, key_name
+from selfheal_tui.navigation import TABS
 from selfheal_tui.present.spans import Line, Span
 
 KEEP_ALWAYS = ("help",)
@@ -38,3 +39,23 @@ def footer_line(commands: Iterable[Command], refusals: Mapping[str, str], width:
 
 def _width(command: Command) -> int:
     return cells(key_name(command.key)) + 1 + cells(command.title) + 2
+
+
+def stray_key_words(key: str, view: View, commands: Iterable[Command]) -> str:
+    """What to say of a key that does nothing here: silence would look like a console that hangs.
+
+    Args:
+        key: As commands name it.
+        view: Where it was pressed.
+        commands: Every command.
+    """
+    named = key_name(key)
+    elsewhere = [command for command in commands if key in command.keys]
+    if not elsewhere:
+        return f"{named} is no key of this console; ? shows those that are."
+    title = elsewhere[0].title
+    if view in TEXTS:
+        return f"{named} {title} does nothing in this text; esc goes back."
+    views = frozenset[View]().union(*(command.views for command in elsewhere))
+    tabs = [f"{name} ({number})" for number, tab, name in TABS if tab in views]
+    return f"{named} {title} works on {' and '.join(tabs) or 'logs and other texts'}, not here."

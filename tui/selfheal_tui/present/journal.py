@@ -25,10 +25,10 @@ LABEL_WIDTH = 13
 COLUMNS = (
     Column("time", "WHEN", 4, align="right"),
     Column("verb", "VERB", 8),
-    Column("target", "TARGET", 19, stretch=True, cut="middle"),
+    Column("target", "TARGET", 13, stretch=True, cut="middle"),
     Column("phase", "PHASE", 14),
-    Column("who", "WHO", 12, gives_way=3, stretch=True, cut="middle"),
-    Column("reason", "REASON", 16, gives_way=2, stretch=True),
+    Column("who", "WHO", 12, gives_way=3, stretch=True),
+    Column("reason", "WHY OR RESULT", 20, gives_way=2, stretch=True),
 )
 _SEVERITIES: Mapping[str, Severity] = {
     "recovered": "ok",

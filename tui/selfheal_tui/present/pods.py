@@ -13,18 +13,18 @@ from selfheal_tui.present.tables import WORST_FIRST, Sort, TableSpec
 
 EMPTY = "No pods here: they appear as soon as something runs in this scope (0 shows all namespaces)."
 
-NAMESPACE = Column("namespace", "NAMESPACE", 12, gives_way=0, cut="middle")
+NAMESPACE = Column("namespace", "NAMESPACE", 12, stretch=True, cut="middle")
 NARROW = (
     Column("pod", "POD", 16, stretch=True, cut="middle"),
     Column("track", "TRACK", 6, gives_way=5),
     Column("ready", "READY", 5),
     Column("state", "STATE", 17),
     Column("restarts", "RESTARTS", 8),
-    Column("exit", "LAST EXIT", 10, gives_way=4),
+    Column("exit", "LAST EXIT", 10, gives_way=4, stretch=True),
     Column("age", "AGE", 4, align="right"),
     Column("cpu", "CPU", 6, align="right", gives_way=6),
     Column("memory", "MEM", 7, align="right", gives_way=7),
-    Column("node", "NODE", 16, gives_way=8, cut="middle"),
+    Column("node", "NODE", 12, gives_way=8, stretch=True, cut="middle"),
     Column("ip", "IP", 15, gives_way=9),
 )
 # Wide shows where a pod runs and what it uses before how it is called in full and how it last ended.
@@ -93,4 +93,10 @@ def _restart_tone(pod: PodRow, now: float) -> Tone:
 
 
 def _longest(pods: Iterable[PodRow]) -> Mapping[str, int]:
-    return {"pod": max((len(pod.name) for pod in pods), default=0)}
+    shown = list(pods)
+    return {
+        "namespace": max((len(pod.namespace) for pod in shown), default=0),
+        "pod": max((len(pod.name) for pod in shown), default=0),
+        "exit": max((len(pod.last_exit) for pod in shown), default=0),
+        "node": max((len(pod.node) for pod in shown), default=0),
+    }

@@ -112,12 +112,14 @@ def tabs_line(active: Tab, subject: str, right: Line, width: int) -> Line:
     Args:
         active: The tab that is shown.
         subject: What of it, "" for all.
-        right: Drawn at the right end as far as there is room.
+        right: Drawn at the right end; where there is no room for all of it, its last spans stay.
         width: Cells.
     """
     spans: list[Span] = [Span(" ")]
     for number, tab, title in TABS:
         spans += [Span(f"[{number} {title}]", "title") if tab == active else Span(f" {number} {title} ", "dim")]
         spans.append(Span(f" of {subject}  " if subject and tab == active else " ", "title"))
-    gap = width - width_of(tuple(spans)) - width_of(right) - 1
-    return (*spans, Span(" " * gap), *right) if gap > 0 else tuple(spans)
+    room = width - width_of(tuple(spans)) - 2
+    while right and width_of(right) > room:
+        right = right[1:]
+    return (*spans, Span(" " * (room - width_of(right) + 1)), *right) if right else tuple(spans)

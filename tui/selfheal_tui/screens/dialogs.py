@@ -25,6 +25,25 @@ TOP_LINES = 2
 """Lines that stay free above: a box that grows downwards does not jump."""
 
 
+SCROLL = {"pagedown": 1, "pageup": -1}
+"""Keys that show other lines of a box that is higher than the screen."""
+SCROLL_LINES = 3
+
+
+def shortened(lines: Sequence[Line], room: int, skipped: int) -> list[Line]:
+    """A box's lines where there are too many: the end, which holds what can be pressed, and a part of the others.
+
+    Args:
+        lines: More than ``room``.
+        room: Lines that fit.
+        skipped: How many of the first lines are scrolled away.
+    """
+    hidden = len(lines) - room + 1
+    shown = max(1, room // 2)
+    note = f"… {hidden} lines are hidden: PgDn and PgUp show them"
+    return [*lines[skipped : skipped + shown], line(Span(note, "warn")), *lines[shown + hidden :]]
+
+
 class Box(Lines):
     """The box of an overlay; it knows since when its present content can be seen.
 
@@ -59,6 +78,8 @@ class Overlay(ModalScreen[None], inherit_bindings=False):
         super().__init__()
         self.session = session
         self.box = Box()
+        self._hidden = 0
+        self._skipped = 0
 
     def compose(self) -> ComposeResult:
         """The box."""
@@ -98,11 +119,10 @@ class Overlay(ModalScreen[None], inherit_bindings=False):
         width = self.box_width
         title, lines = self.content(width)
         room = max(4, self.app.size.height - FRAME_LINES - TOP_LINES)
-        if len(lines) > room:
-            # The end holds what can be pressed; what is cut is the middle, and that is said.
-            cut = len(lines) - room + 1
-            head = max(1, room // 2)
-            lines = [*lines[:head], line(Span(f"… {cut} lines: make the window higher", "warn")), *lines[head + cut :]]
+        self._hidden = len(lines) - room + 1 if len(lines) > room else 0
+        self._skipped = min(self._skipped, self._hidden)
+        if self._hidden:
+            lines = shortened(lines, room, self._skipped)
         self.box.styles.width = width + 4
         self.box.styles.height = len(lines) + FRAME_LINES
         self.box.show(self._framed(title, lines, width))
@@ -128,7 +148,11 @@ class Overlay(ModalScreen[None], inherit_bindings=False):
         # What follows Esc at once was meant for what Esc closes; it is not taken for what is below.
         key = parts_of(event)[0]
         if self.app.screen is self and (event.time >= self.box.painted_at or key.key in ("escape", "ctrl+c")):
-            self.take(key.key, typed(key))
+            if self._hidden and key.key in SCROLL:
+                self._skipped = max(0, self._skipped + SCROLL[key.key] * SCROLL_LINES)
+                self.draw()
+            else:
+                self.take(key.key, typed(key))
 
     def take(self, key: str, character: str | None) -> None:
         """Take a key."""
@@ -185,7 +209,7 @@ class OperationDialog(Overlay):
         """What the operation says."""
         dialog = self.operation.dialog
         where = self.session.feed.surroundings.context
-        title = plain(headline(dialog), self.session.glyphs)
+        title = plain(headline(dialog, self.operation.target.name), self.session.glyphs)
         lines = dialog_lines(dialog, width, self.session.glyphs, self.session.clock())
         return (title if where in title else f"{title} on {printable(where)}"), lines
 

@@ -15,7 +15,7 @@ from selfheal_core.ops.operation import Target
 from selfheal_core.ops.registry import VERBS
 from selfheal_tui.commands import Command, View, commands_of, footer_commands
 from selfheal_tui.navigation import Place, Tab
-from selfheal_tui.present.footer import footer_line
+from selfheal_tui.present.footer import footer_line, stray_key_words
 from selfheal_tui.present.glyphs import plain
 from selfheal_tui.present.spans import Line, Span, line, wrap
 from selfheal_tui.present.status_line import StatusFacts, status_line
@@ -190,10 +190,15 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.session.hush()
         for key in parts_of(event):
             if not self.take_key(key):
-                command = self._commands.get(typed(key) or key.key)
-                if command is not None:
-                    self.run_command(command)
+                self._run_key(typed(key) or key.key)
         self.refresh_footer()
+
+    def _run_key(self, key: str) -> None:
+        command = self._commands.get(key)
+        if command is not None:
+            self.run_command(command)
+        else:
+            self.session.say(stray_key_words(key, self.view, self.session.commands), "dim")
 
     def take_key(self, event: events.Key) -> bool:  # noqa: ARG002 - screens with something to type know more
         """Take a key before it is looked up, e.g. while something is typed. True if it was taken."""

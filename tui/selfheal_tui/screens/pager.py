@@ -11,6 +11,7 @@ from textual import events
 from textual.app import ComposeResult
 
 from selfheal_core.domain.escape import printable
+from selfheal_core.domain.words import counted
 from selfheal_core.errors import SelfhealError
 from selfheal_tui.commands import View
 from selfheal_tui.feed import LogBatch
@@ -24,6 +25,13 @@ from selfheal_tui.present.spans import Line, Span, line, width_of
 from selfheal_tui.screens.frame import ConsoleScreen, Copy, Go, typed
 from selfheal_tui.session import Session
 from selfheal_tui.widgets.text_view import LINE_LIMIT, TextView
+
+
+def found_words(found: int, needle: str) -> str:
+    """What a search found."""
+    if not found:
+        return f"No row contains “{needle}”."
+    return f"{counted(found, 'row')} with “{needle}”; n and N go through them."
 
 
 class PagerScreen(ConsoleScreen):
@@ -61,8 +69,7 @@ class PagerScreen(ConsoleScreen):
         if self._searching is None:
             return False
         if event.key == "enter":
-            found = self.text.search(self._searching)
-            self.session.say(f"{found} rows contain “{self._searching}”; n and N go through them.")
+            self.session.say(found_words(self.text.search(self._searching), self._searching))
             self._searching = None
         elif event.key == "escape":
             self._searching = None
@@ -219,6 +226,9 @@ class LogsScreen(PagerScreen):
         feed, request = self.session.feed, self.request
         try:
             self.containers = await feed.containers(request.namespace, request.pods[0])
+            # From here on the server is there: a pod that logs nothing is not the console's delay.
+            self.note = "no line yet"
+            self.redraw_heading()
             async with aclosing(feed.logs(request)) as batches:
                 await self._take_all(batches)
             self.note = "" if self.text.lines else "nothing was logged"

@@ -108,3 +108,5 @@ class PodsScreen(TableScreen[Uid, PodRow]):
         """Other columns."""
         self._wide = not self._wide
         self.table.use(self.spec())
+        first = ("track and last exit", "node, address and use")
+        self.session.say(f"Where room is short, {first[self._wide]} come first.", "dim")

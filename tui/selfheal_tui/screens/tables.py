@@ -177,8 +177,9 @@ class TableScreen(ConsoleScreen, Generic[Key, Row]):
             return f"Connecting {self.session.glyphs.ellipsis}"
         if source.condition in ("lost", "forbidden", "absent"):
             return f"Nothing is known: {source.name} {source.condition} ({source.reason})."
-        if self.place.filter_text:
-            return f"No row matches the filter “{self.place.filter_text}”; esc clears it."
+        typed_now = self.place.filter_text if self._typing is None else self._typing
+        if typed_now:
+            return f"No row matches the filter “{typed_now}”; esc {'clears' if self._typing is None else 'drops'} it."
         return self.table.spec.empty
 
     def refresh_detail(self) -> None:

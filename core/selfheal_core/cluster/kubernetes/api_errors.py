@@ -4,7 +4,8 @@ ApiError                 the API server refused; ``status`` says how
 +-- NotFound             404  it is gone, or the cluster does not serve it
 +-- Conflict             409  the object moved, exists already, or has another uid
 +-- Gone                 410  the version asked for is no longer kept: list again
-+-- TooManyRequests      429  wait ``retry_after_seconds``; a disruption budget says no this way too
++-- TooManyRequests      429  wait ``retry_after_seconds``
+|   +-- BudgetRefusal    429  a disruption budget says no
 +-- Unauthorized         401  our credentials are not accepted
 +-- Forbidden            403  our rights do not reach
 +-- Invalid              400, 422  the request itself is wrong
@@ -31,6 +32,8 @@ MESSAGE_LIMIT = 256
 """Characters kept of a server's message."""
 RETRY_AFTER_LIMIT_SECONDS = 300.0
 """A server that asks for more is asked again after this long all the same."""
+BUDGET_CAUSE = "DisruptionBudget"
+"""What tells a budget's 429 from flow control's (``DisruptionBudgetCause`` of k8s.io/api/policy/v1)."""
 
 
 class ApiError(SelfhealError):
@@ -74,7 +77,7 @@ class Gone(ApiError):  # noqa: N818
 
 
 class TooManyRequests(ApiError):  # noqa: N818
-    """Asked to wait: by flow control, or by a PodDisruptionBudget for an eviction.
+    """Asked to wait: by flow control, because the server has too much to do.
 
     Attributes:
         retry_after_seconds: How long the server asks to wait; None where it does not say.
@@ -87,6 +90,10 @@ class TooManyRequests(ApiError):  # noqa: N818
     ) -> None:
         super().__init__(what, next_step, **facts)
         self.retry_after_seconds = retry_after_seconds
+
+
+class BudgetRefusal(TooManyRequests):
+    """A PodDisruptionBudget does not let a pod be evicted now."""
 
 
 class Unauthorized(ApiError):  # noqa: N818
@@ -146,6 +153,7 @@ class StreamSilent(Unreachable):
 
 
 class _Cause(msgspec.Struct, frozen=True):
+    reason: str = ""
     message: str = ""
 
 
@@ -218,7 +226,7 @@ def from_status(
         wait = retry_after_seconds
         if wait is None and status.details is not None:
             wait = status.details.retry_after_seconds
-        kind = TooManyRequests if code == 429 else ServerFault
+        kind = ServerFault if code >= 500 else BudgetRefusal if _by_budget(status) else TooManyRequests
         return kind(what, retry_after_seconds=_bounded(wait), **facts)
     return _BY_CODE.get(code, ApiError)(what, **facts)
 
@@ -284,6 +292,11 @@ def _with_causes(status: Status) -> str:
     causes = status.details.causes if status.details else None
     extra = [cause.message for cause in causes or () if cause.message and cause.message not in status.message]
     return " ".join([status.message, *extra])
+
+
+def _by_budget(status: Status) -> bool:
+    causes = status.details.causes if status.details else None
+    return any(cause.reason == BUDGET_CAUSE for cause in causes or ())
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

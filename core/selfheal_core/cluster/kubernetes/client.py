@@ -182,7 +182,7 @@ class KubernetesClient:
         """Remove exactly this pod, as far as its disruption budgets allow.
 
         Raises:
-            TooManyRequests: A budget says no; ``message`` is the budget's own.
+            BudgetRefusal: A budget says no; ``message`` is the budget's own.
             Conflict: The pod of that name has another uid by now.
             NotFound: It is gone.
         """
