@@ -97,7 +97,7 @@ def run(verb: str, name: str, parameters: dict[str, str], options: dict[str, Any
     )
 
 
-@main.command()
+@main.command(short_help="Roll an application's Helm release back, and verify it.")
 @click.argument("application", shell_complete=completion.applications)
 @click.option("--to", "revision", type=click.IntRange(min=1), help="Revision; the newest known-good one by default.")
 @verb_options
@@ -123,11 +123,11 @@ def kill(pod: str, force: bool, **options: Any) -> None:
     run("kill", pod, {"force": "true"} if force else {}, options)
 
 
-@main.command()
+@main.command(short_help="Say how it is, what healerd decides and did, and what to do.")
 @click.argument("name", metavar="POD|APPLICATION", shell_complete=completion.applications_and_pods)
 @cluster_options
 def explain(name: str, **options: Any) -> None:
-    """Say what healerd would decide for it now and why, what it did, and the next step."""
+    """Say how it is, what healerd would decide now and did, and why, and the safe next step."""
     from selfheal_cli.explain import explain as explain_name
     from selfheal_cli.settings import load_settings
 
@@ -157,7 +157,7 @@ def doctor(as_json: bool, **options: Any) -> None:
     examine(*place, prometheus=settings.prometheus, as_json=as_json)
 
 
-@main.command("completion")
+@main.command("completion", short_help="Print what bash, zsh or fish has to read to complete.")
 @click.argument("shell", type=click.Choice(completion.SHELLS))
 def print_completion(shell: str) -> None:
     """Print what a shell has to read to complete selfheal, selfheal-tui and selfheal-sandbox.
@@ -192,7 +192,7 @@ def install(kubeconfig: Path | None, namespace: str) -> None:
     install_charts(Stage(kubeconfig or sandbox_kubeconfig(found), namespace, found), visitor=True)
 
 
-@demo.command("run")
+@demo.command("run", short_help="Play the story of the layers on a sandbox of its own.")
 @click.option(
     "--speed",
     type=click.FloatRange(0.1, 1000),

@@ -16,6 +16,7 @@ from kubernetes.informer import ADDED, SharedInformer
 from kubernetes.leaderelection import electionconfig, leaderelection
 from kubernetes.leaderelection.resourcelock.leaselock import LeaseLock
 
+from tests.contract.api import leave
 from tests.contract.bodies import config_map
 from tests.contract.cluster import Cluster
 
@@ -124,6 +125,8 @@ async def test_the_asyncio_client_lists_and_watches(cluster: Cluster, namespace:
         async for event in watcher.stream(list_all, namespace, resource_version=version, timeout_seconds=10):
             if event["object"].metadata.name == "aio":
                 break
+        assert watcher.resp is not None
+        leave(watcher.resp)
         await watcher.close()
 
     assert event["type"] == "ADDED"

@@ -52,16 +52,10 @@ ALLOWED: tuple[Allowed, ...] = (
         real="nothing",
     ),
     Allowed(
-        "owners of an Event's times that are null",
-        "the sandbox stores no nulls, and nobody reads who owns one",
-        kinds="Event",
-        field=r".*managedFields\[\]\.fieldsV1\.f:(eventTime|firstTimestamp|lastTimestamp)",
-    ),
-    Allowed(
-        "owners of a Service's internalTrafficPolicy",
-        "Kubernetes keeps it unseen while a Service is an ExternalName, and nobody reads who owns it",
+        "internalTrafficPolicy of a Service that becomes an ExternalName",
+        "Kubernetes stores it on, shows it in watches alone, and the type has no use for it",
         kinds="Service",
-        field=r".*managedFields\[\]\.fieldsV1\.f:spec\.f:internalTrafficPolicy",
+        field=r".*(managedFields\[\]\.fieldsV1\.f:spec\.f:|\[\]\.object\.spec\.)internalTrafficPolicy",
     ),
     Allowed(
         "warnings about the content of a TLS Secret",

@@ -1,9 +1,10 @@
 """The sandbox's API answers as the real one does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.fuzz.conftest import SEEN
 from tests.fuzz.finding import made_smaller
 from tests.fuzz.planted import BUGS
 from tests.fuzz.session import fuzz, joined, real_server
@@ -24,22 +25,24 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         yield server
 
 
-async def test_sequences_get_the_same_answers(real: ApiServer) -> None:
+async def test_sequences_get_the_same_answers(real: ApiServer, record_property: Callable[[str, object], None]) -> None:
     async with joined(real) as arena:
         outcome = await fuzz(arena, SEQUENCES, SEED, print)
         shown = [(await made_smaller(arena, finding)).shown() for finding in outcome.distinct()[:3]]
 
-    print(outcome.excuses())
+    record_property(SEEN, f"{outcome.sequences} sequences, {outcome.calls} calls\n{outcome.excuses()}")
     assert not outcome.findings, "\n\n".join(shown)
     assert outcome.sequences == SEQUENCES
 
 
 @pytest.mark.parametrize("bug", BUGS)
-async def test_a_planted_bug_is_found_and_told_by_a_short_sequence(real: ApiServer, bug: str) -> None:
+async def test_a_planted_bug_is_found_and_told_by_a_short_sequence(
+    real: ApiServer, bug: str, record_property: Callable[[str, object], None]
+) -> None:
     async with joined(real, bug) as arena:
         outcome = await fuzz(arena, PLANTED_SEQUENCES, SEED, print, stop_at=1)
         assert outcome.findings, f"{outcome.sequences} sequences found nothing"
         smallest = await made_smaller(arena, outcome.distinct()[0])
 
-    print(smallest.shown())
+    record_property(SEEN, f"found in {outcome.sequences} sequences\n{smallest.shown()}")
     assert len(smallest.calls) < 8, smallest.shown()

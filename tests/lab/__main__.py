@@ -23,7 +23,7 @@ VERBS = {
     "status": "say how it is; exit code 0 if all is well",
     "kubeconfig": "print the path of the administrator's kubeconfig",
     "programs": "only get what it is brought up from: packages and programs",
-    "images": "build the project's images and load them into the lab",
+    "images": "build the project's images, or those that are named, and load them into the lab",
     "with": "run a command while the lab is up: with -- COMMAND; whoever uses the lab last takes it down",
     "run": "be the process that runs the lab (up starts it in the background)",
 }
@@ -37,8 +37,10 @@ def main() -> None:
     arguments = parser.parse_args(sys.argv[1:at])
     if (arguments.verb == "with") != bool(command):
         parser.error("a command to run goes with the verb 'with', and with no other: with -- COMMAND")
+    if arguments.images and arguments.verb != "images":
+        parser.error(f"{arguments.images[0]!r} goes with the verb 'images' only")
     try:
-        sys.exit(_do(arguments.verb, LabFolder.of(arguments.name), command))
+        sys.exit(_do(arguments.verb, LabFolder.of(arguments.name), arguments.images or command))
     except (LabError, BadUsage) as error:
         sys.stderr.write(f"lab: {error}\n")
         sys.exit(1)
@@ -61,24 +63,25 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("verb", choices=VERBS, metavar="VERB")
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="with images: some of them (default: all)")
     parser.add_argument("--name", default=DEFAULT_NAME, help="of the lab (default: lab)")
     return parser
 
 
-def _do(verb: str, folder: LabFolder, command: Sequence[str]) -> int:
+def _do(verb: str, folder: LabFolder, words: Sequence[str]) -> int:
     if verb == "up":
         up(folder, say)
     elif verb == "down":
         down(folder, say)
     elif verb == "with":
-        return _run_with(folder, command)
+        return _run_with(folder, words)
     elif verb == "run":
         run_in_foreground(folder, say)
     elif verb == "programs":
         for name, path in prepare(say).programs.items():
             say(f"{name}={path}")
     elif verb == "images":
-        _load_images(folder)
+        _load_images(folder, words)
     elif verb == "kubeconfig":
         say(str(_running(folder).kubeconfig))
     else:
@@ -99,13 +102,17 @@ def _run_with(folder: LabFolder, command: Sequence[str]) -> int:
             signal.signal(signal.SIGINT, before)
 
 
-def _load_images(folder: LabFolder) -> None:
+def _load_images(folder: LabFolder, names: Sequence[str]) -> None:
     """Build the images; that takes minutes the first time, so only those who want them load the module."""
-    from tests.lab.images import build_images
+    from tests.lab.images import IMAGES, build_images
 
+    known = [image.key for image in IMAGES]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise LabError(f"unknown image {unknown[0]!r}; known: {', '.join(known)}")
     require_machine()
     lab = _running(folder)
-    for name, archive in build_images(say).items():
+    for name, archive in build_images(say, keys=names).items():
         nodes = lab.load_image(archive)
         say(f"loaded {name} into {' and '.join(nodes)}" if nodes else f"{name} is there already")
 

@@ -33,8 +33,17 @@ SECONDS = 10.0
 
 
 @pytest.fixture(scope="session")
-def archives() -> Mapping[str, Path]:
-    return build_images(print)
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources as they are now: what is edited while the tests run is in none of the images."""
+    folder = tmp_path_factory.mktemp("sources") / "context"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "tests", "docs"))
+    shutil.copy(ROOT / ".dockerignore", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def archives(context: Path) -> Mapping[str, Path]:
+    return build_images(print, context=context)
 
 
 @pytest.fixture(scope="module")
@@ -152,14 +161,14 @@ def test_sshd_of_the_bastion_takes_its_settings(root: Path, tmp_path: Path) -> N
     assert wanted <= set(done.stdout.splitlines())
 
 
-def test_a_build_from_scratch_gives_the_same_image(archives: Mapping[str, Path], tmp_path: Path) -> None:
+def test_a_build_from_scratch_gives_the_same_image(archives: Mapping[str, Path], context: Path, tmp_path: Path) -> None:
     again = tmp_path / "selfheal/lab/images"
     again.mkdir(parents=True)
     for made in images_folder().iterdir():
         if made.name.startswith(("base-", "wheels-")):
             (again / made.name).symlink_to(made)
 
-    rebuilt = build_images(print, keys=["healerd"], environ={"XDG_CACHE_HOME": str(tmp_path)})
+    rebuilt = build_images(print, keys=["healerd"], environ={"XDG_CACHE_HOME": str(tmp_path)}, context=context)
 
     assert image_id(rebuilt["healerd"]) == image_id(archives["healerd"])
 
@@ -181,22 +190,23 @@ def name(pid: int) -> str:
         return ""
 
 
-def test_a_build_that_fails_says_why_and_leaves_nothing(archives: Mapping[str, Path], tmp_path: Path) -> None:
-    context, cache = tmp_path / "context", tmp_path / "cache"
+def test_a_build_that_fails_says_why_and_leaves_nothing(
+    archives: Mapping[str, Path], context: Path, tmp_path: Path
+) -> None:
+    broken, cache = tmp_path / "context", tmp_path / "cache"
     folder = cache / "selfheal/lab/images"
     folder.mkdir(parents=True)
     for made in images_folder().iterdir():
         if made.name.startswith(("base-", "wheels-")):
             (folder / made.name).symlink_to(made)
-    shutil.copytree(ROOT, context, ignore=shutil.ignore_patterns(".*", "tests", "docs"))
-    shutil.copy(ROOT / ".dockerignore", context)
-    with (context / "requirements/service.txt").open("a") as lock:
+    shutil.copytree(context, broken)
+    with (broken / "requirements/service.txt").open("a") as lock:
         lock.write("nonsense==1.0 --hash=sha256:" + "0" * 64 + "\n")
     before = {path.name for path in folder.iterdir()}
     (folder / ".buildah-of-a-build-that-was-killed/overlay").mkdir(parents=True)
 
     with pytest.raises(BuildError, match=r"selfheal-service:1.0 was not built: .*nonsense==1.0"):
-        build_images(print, keys=["service"], environ={"XDG_CACHE_HOME": str(cache)}, context=context)
+        build_images(print, keys=["service"], environ={"XDG_CACHE_HOME": str(cache)}, context=broken)
 
     assert {path.name for path in folder.iterdir()} - {"lock"} == before
     assert str(folder) not in Path("/proc/self/mountinfo").read_text()

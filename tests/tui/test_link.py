@@ -117,6 +117,19 @@ def test_a_writer_ends_though_nobody_reads(terminal: tuple[int, int]) -> None:
     assert link.waiting_bytes == 0
 
 
+def test_a_writer_tells_that_the_terminal_hung_up() -> None:
+    ours, theirs = pty.openpty()
+    gone = threading.Event()
+    writer = TerminalWriter(theirs, Link(), lambda: None, gone.set)
+    writer.start()
+    os.close(ours)
+    assert not gone.is_set()
+    writer.write("x")
+    assert gone.wait(5.0)
+    writer.stop()
+    os.close(theirs)
+
+
 @pytest.mark.parametrize(
     ("text", "plain"),
     [

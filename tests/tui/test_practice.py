@@ -1,5 +1,6 @@
 """``--sandbox`` starts what is missing, and stops only what it started."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_a_sandbox_that_does_not_run_is_started_gets_the_demo_and_is_stopped_aga
     assert stage.calls[-1] == "selfheal-sandbox down"
     assert not (stage.folder / "running").exists()
     assert any("Stopping the sandbox" in text for text in stage.said)
+
+
+def test_it_is_stopped_though_the_terminal_was_closed_meanwhile(stage: Stage) -> None:
+    practice = stage.open()
+
+    def closed(_text: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    close_practice(practice, stage.programs, closed)
+    assert stage.calls[-1] == "selfheal-sandbox down"
 
 
 def test_a_sandbox_that_runs_is_used_and_left_running(stage: Stage) -> None:

@@ -223,3 +223,10 @@ def test_where_the_tabs_leave_no_room_for_everything_the_position_stays() -> Non
     assert narrow.endswith(" 1/3")
     assert "verifying" not in narrow
     assert width_of(tabs_line("pods", "app-a", right, 40)) == width_of(tabs_line("pods", "app-a", (), 40))
+
+
+def test_a_screen_of_120_cells_shows_no_less_of_an_application_than_one_of_80() -> None:
+    beside_the_detail = 74
+    wide = applications.applications_table(UNICODE, all_namespaces=False, wide=True)
+    assert {"hpa", "cpu"} <= set(visible(wide.columns, beside_the_detail))
+    assert "revision" in visible(wide.columns, 100)

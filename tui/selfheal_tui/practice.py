@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +134,8 @@ def close_practice(practice: Practice, programs: Programs, say: Say) -> None:
     if not practice.started:
         say("The sandbox was running before and goes on; end it with: selfheal-sandbox down")
         return
-    say("Stopping the sandbox that this console started (selfheal-sandbox down) ...")
+    with suppress(OSError):  # the terminal may have been closed, which is no reason to leave the sandbox running
+        say("Stopping the sandbox that this console started (selfheal-sandbox down) ...")
     programs.run(["selfheal-sandbox", "down"], STOP_SECONDS)
 
 

@@ -54,6 +54,7 @@ def run(settings: Settings, text_form: str, *, once: bool) -> None:
 def run_on_sandbox(settings: Settings, text_form: str, *, once: bool) -> None:
     """The same on an embedded cluster, which is stopped again if it was started for this."""
     from selfheal_tui.practice import DEMO_NAMESPACE, Programs, close_practice, open_practice
+    from selfheal_tui.terminal.hangup import ignore_hangups
 
     def say(text: str) -> None:
         click.echo(text, err=True)
@@ -65,6 +66,7 @@ def run_on_sandbox(settings: Settings, text_form: str, *, once: bool) -> None:
     try:
         run(here, text_form, once=once)
     finally:
+        ignore_hangups()
         close_practice(practice, programs, say)
 
 

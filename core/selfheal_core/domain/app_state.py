@@ -256,6 +256,7 @@ def continued_since(verdict: Verdict, previous: Application | None, now: float) 
     """When the state began: kept while the word stays the same, else as the pods tell, else now if we saw it change.
 
     Pods that were ready all along do not tell when trouble of another kind ended: healthy is never older than that.
+    What follows a time without data was not seen to begin.
     """
     if previous is None:
         return verdict.since
@@ -263,6 +264,6 @@ def continued_since(verdict: Verdict, previous: Application | None, now: float) 
         known = [since for since in (previous.since, verdict.since) if since is not None]
         return (max if verdict.state == "healthy" else min)(known, default=None)
     if verdict.since is None:
-        return now
+        return now if previous.severity != "unknown" else None
     older = verdict.state == "healthy" and previous.since is not None and verdict.since < previous.since
     return now if older else verdict.since

@@ -85,17 +85,28 @@ def list_page(store: Store, resource: Resource, chosen: Selection, query: Query)
     Raises:
         ApiError: 400 bad parameters, 410 the version is gone, 504 the version lies in the future.
     """
-    limit = max(0, query.number("limit") or 0)
     token = decode_token(query.text("continue"))
+    limit = _limit(resource, query)
     revision, entries = _state(store, resource, chosen, query, token)
     matching = [entry for entry in entries if chosen.matches(entry.obj)] if chosen.has_selectors else entries
     if token is not None:
         matching = _after(matching, token)
     shown = matching[:limit] if limit else matching
     left = 0
-    if shown and limit == len(shown):  # a full page is followed by another one if anything is stored after it
+    if shown and limit == len(shown) and not chosen.is_one_object:
+        # As on a cluster, a full page is followed by another one if anything is stored after it, selected or not.
         left = sum(_place(entry) > _place(shown[-1]) for entry in entries)
     return Page(shown, _metadata(revision, shown, left, chosen))
+
+
+def _limit(resource: Resource, query: Query) -> int:
+    """Return how many objects a page has at most; 0 for all of them.
+
+    A client that takes whatever version there is gets it from the watch cache, which has no pages and no Events.
+    """
+    if query.text("resourceVersion") == "0" and resource.kind != "Event":
+        return 0
+    return max(0, query.number("limit") or 0)
 
 
 def _place(entry: Entry) -> tuple[str, str]:

@@ -90,24 +90,34 @@ def track(resource: Resource, old: Object | None, new: Object, manager: str, sub
     Raises:
         ApiError: 422, the client's managed fields are malformed.
     """
-    known = entries_of(old)
-    if old is not None and new["metadata"].get("managedFields") == []:
-        set_entries(new, [])  # an empty list asks to forget all owners
-        return
-    if "managedFields" in new["metadata"] and new["metadata"]["managedFields"] != known:
+    given, known = new["metadata"].get("managedFields"), entries_of(old)
+    if given is not None and given != known:
         check(resource, new)
-        known = entries_of(new)
-    if old is not None and not known:
-        return  # owners are told from the beginning, or from the first application on
-    before = unset_fields.of(resource) if old is None else field_sets.tracked_part(resource, old, subresource)
-    after = field_sets.tracked_part(resource, new, subresource)
-    changed, removed = field_sets.changes(before, after, schema.root(resource))
+        known = given
+    is_untracked = old is not None and not known  # owners are told from the beginning, or from the first application on
+    if is_untracked or (subresource == "scale" and not _are_owners(known, _scaled(resource))):
+        set_entries(new, _distinct(known))
+        return
+    changed, removed = _written(resource, old, new, subresource)
     known = _distinct(known)
     if changed or removed:
         known = _reassign(known, field_sets.union(changed, removed), manager, subresource)
-        credited = {} if subresource == "scale" and _is_zero(changed, after) else changed
+        credited = {} if subresource == "scale" and _is_zero(changed, new) else changed
         known = _credit(resource, known, credited, manager, subresource, now)
     set_entries(new, _split_by_scale(resource, known) if subresource == "scale" else known)
+
+
+def _written(resource: Resource, old: Object | None, new: Object, subresource: str) -> tuple[FieldSet, FieldSet]:
+    """Return the fields that a write sets, and those that it takes away."""
+    before = unset_fields.of(resource) if old is None else field_sets.tracked_part(resource, old, subresource)
+    after = field_sets.tracked_part(resource, new, subresource)
+    before, after = unset_fields.with_nulls(resource, before), unset_fields.with_nulls(resource, after)
+    return field_sets.changes(before, after, schema.root(resource))
+
+
+def _are_owners(entries: list[Object], fields: FieldSet) -> bool:
+    """Return whether anyone owns one of the fields: a Scale without an owner gets none."""
+    return any(field_sets.intersection(fields_of(item), fields) for item in entries)
 
 
 def _split_by_scale(resource: Resource, known: list[Object]) -> list[Object]:
@@ -116,16 +126,21 @@ def _split_by_scale(resource: Resource, known: list[Object]) -> list[Object]:
     The API server takes it from them and gives it back under the version of the Scale (ScaleHandler.ToParent of
     apimachinery's pkg/util/managedfields).
     """
-    scaled: FieldSet = {}
-    for step in reversed(resource.replica_paths[0].split(".")[1:]):
-        scaled = {f"f:{step}": scaled}
     result = []
     for item in known:
-        owned = field_sets.intersection(fields_of(item), scaled) if item.get("operation") == "Update" else {}
+        owned = field_sets.intersection(fields_of(item), _scaled(resource)) if item.get("operation") == "Update" else {}
         result.append({**item, "fieldsV1": field_sets.difference(fields_of(item), owned)} if owned else item)
         if owned:
             result.append({**{name: value for name, value in item.items() if name != "time"}, "fieldsV1": owned})
     return result
+
+
+def _scaled(resource: Resource) -> FieldSet:
+    """Return the set of the field that a Scale stands for."""
+    scaled: FieldSet = {}
+    for step in reversed(resource.replica_paths[0].split(".")[1:]):
+        scaled = {f"f:{step}": scaled}
+    return scaled
 
 
 def entries_to_apply(resource: Resource, live: Object, subresource: str, now: datetime) -> list[Object]:

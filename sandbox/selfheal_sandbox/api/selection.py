@@ -23,6 +23,11 @@ class Selection:
         """Whether more than the namespace decides."""
         return bool(self.labels or self.fields)
 
+    @property
+    def is_one_object(self) -> bool:
+        """Whether a name says which object is meant."""
+        return any(each.path == ("metadata", "name") and each.equal for each in self.fields)
+
     def matches(self, obj: Object) -> bool:
         """Return whether an object, in its stored version, is meant."""
         if self.namespace is not None and namespace_of(obj) != self.namespace:

@@ -9,6 +9,8 @@ from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.store.objects import Object, name_of, spec_of, status_of
 
 SERVICE_RANGE = "127.0.0.0/8"
+_COUNTED = frozenset({"cpu", "memory"})
+"""Resources that make a pod's QoS class."""
 _STATUS_SETTABLE_AT_CREATION = frozenset({"Node", "Namespace", "CustomResourceDefinition"})
 _FIRST_STATUS: dict[str, Object] = {
     "PodDisruptionBudget": {"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0},
@@ -94,10 +96,10 @@ def _keep_cluster_ip(old: Object, new: Object) -> None:
 
 
 def quality_of_service(pod: Object) -> str:
-    """Return a pod's QoS class (kubernetes.io/docs/concepts/workloads/pods/pod-qos)."""
+    """Return a pod's QoS class (kubernetes.io/docs/concepts/workloads/pods/pod-qos): CPU and memory alone count."""
     containers = [*spec_of(pod).get("containers", ()), *spec_of(pod).get("initContainers", ())]
     resources = [container.get("resources") or {} for container in containers]
-    if not any(entry.get("requests") or entry.get("limits") for entry in resources):
+    if not any(_COUNTED & {**entry.get("requests", {}), **entry.get("limits", {})}.keys() for entry in resources):
         return "BestEffort"
     if all(_is_guaranteed(entry) for entry in resources):
         return "Guaranteed"
@@ -107,7 +109,7 @@ def quality_of_service(pod: Object) -> str:
 def _is_guaranteed(resources: Object) -> bool:
     limits = resources.get("limits") or {}
     requests = {**limits, **(resources.get("requests") or {})}
-    return {"cpu", "memory"} <= limits.keys() and all(requests[name] == limits[name] for name in ("cpu", "memory"))
+    return limits.keys() >= _COUNTED and all(requests[name] == limits[name] for name in _COUNTED)
 
 
 def needs_cluster_ip(service: Object) -> bool:

@@ -33,6 +33,8 @@ _STRUCTS = frozenset(
 """(definition, field) of structs that are no pointers, where the field is not a required one."""
 _EMPTY_TEXTS: dict[str, Object] = {"Event": {"reportingComponent": "", "reportingInstance": ""}}
 """Texts that are written even when they are empty."""
+_NULLS: dict[str, Object] = {"Event": dict.fromkeys(("eventTime", "firstTimestamp", "lastTimestamp"))}
+"""Fields that are written as null when there is no value, so that who takes the value away owns the null."""
 _TOP = ("metadata", "spec", "status")
 
 
@@ -44,6 +46,11 @@ def of(resource: Resource) -> Object:
     root = schema.root(resource)
     tops = {name: _struct(root.field(name), _DEPTH) for name in _TOP if root.field(name)}
     return {**tops, **_always(root, _DEPTH), **_EMPTY_TEXTS.get(resource.kind, {})}
+
+
+def with_nulls(resource: Resource, part: Object) -> Object:
+    """Return the tracked part of an object with the nulls that the API server writes where there is no value."""
+    return {**_NULLS.get(resource.kind, {}), **part}
 
 
 def _struct(node: SchemaNode | None, depth: int) -> Any:

@@ -121,6 +121,8 @@ def _http_get(handler: Object) -> None:
 def _field_reference(source: Object) -> None:
     if source.get("fieldRef") is not None:
         fill_zero(source["fieldRef"], apiVersion="v1")
+    if source.get("resourceFieldRef") is not None:
+        fill(source["resourceFieldRef"], divisor="0")  # which stands for 1
 
 
 def _volume(volume: Object) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.filling import parts
-from selfheal_sandbox.kinds.name_rules import dns_label, port_name
+from selfheal_sandbox.kinds.name_rules import dns_label, label_value, port_name, qualified_name
+from selfheal_sandbox.kinds.placement_rules import placement_causes
 from selfheal_sandbox.kinds.quantity import parse_quantity
 from selfheal_sandbox.store.objects import Object
 
@@ -19,7 +20,14 @@ IMMUTABLE_SPEC = (
 
 MAX_DEADLINE_SECONDS = 2**31 - 1
 
-_HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
+_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+_COUNTS_OF_PROBE = (
+    "initialDelaySeconds",
+    "timeoutSeconds",
+    "periodSeconds",
+    "successThreshold",
+    "failureThreshold",
+)
 _MUTABLE = {"activeDeadlineSeconds", "schedulingGates", "tolerations"}
 """Fields of a pod's spec that may change, each by rules of its own."""
 _VOLUME_SOURCES = (
@@ -43,8 +51,19 @@ def pod_causes(pod: Object, old: Object | None) -> Iterator[Cause]:
     """Rules of a pod, and of a change to one."""
     spec = pod.get("spec") or {}
     yield from pod_spec_causes(spec, "spec")
+    for field in ("containers", "initContainers"):
+        for index, container in enumerate(parts(spec, field)):
+            yield from _image_causes(container.get("image") or "", f"spec.{field}[{index}].image")
     if old is not None:
         yield from _change_causes(spec, old.get("spec") or {})
+    elif spec.get("ephemeralContainers"):
+        yield cause.forbidden("spec.ephemeralContainers", "cannot be set on create")
+
+
+def _image_causes(image: str, path: str) -> Iterator[Cause]:
+    """Rule of an image of a pod; a template may have such a one."""
+    if image != image.strip():
+        yield cause.invalid(path, image, "must not have leading or trailing whitespace")
 
 
 def _change_causes(spec: Object, before: Object) -> Iterator[Cause]:
@@ -90,6 +109,12 @@ def _fixed_part(spec: Object) -> Object:
 
 def template_causes(template: Object, path: str, restart_policies: tuple[str, ...] = ("Always",)) -> Iterator[Cause]:
     """Rules of the pod template of a workload, which may ask for certain restart policies."""
+    metadata = template.get("metadata") or {}
+    for key, value in (metadata.get("labels") or {}).items():
+        yield from (cause.invalid(f"{path}.labels", key, problem) for problem in qualified_name(key))
+        yield from (cause.invalid(f"{path}.labels", value, problem) for problem in label_value(value))
+    for key in metadata.get("annotations") or {}:
+        yield from (cause.invalid(f"{path}.annotations", key, problem) for problem in qualified_name(key.lower()))
     spec = template.get("spec") or {}
     yield from pod_spec_causes(spec, f"{path}.spec")
     policy = spec.get("restartPolicy") or "Always"
@@ -101,12 +126,14 @@ def pod_spec_causes(spec: Object, path: str) -> Iterator[Cause]:
     """Rules of a pod's spec."""
     if not spec.get("containers"):
         yield cause.required(f"{path}.containers")
-    broken = {index: list(_volume_causes(volume, f"{path}.volumes[{index}]"))
-              for index, volume in enumerate(parts(spec, "volumes"))}  # fmt: skip
-    volumes = {volume.get("name") for index, volume in enumerate(parts(spec, "volumes")) if not broken[index]}
-    yield from (problem for problems in broken.values() for problem in problems)
+    volumes = set()
+    for index, volume in enumerate(parts(spec, "volumes")):
+        problems = list(_volume_causes(volume, f"{path}.volumes[{index}]"))
+        yield from problems
+        if not problems:
+            volumes.add(volume.get("name"))
     yield from _repeated_names(spec, path, "volumes")
-    yield from _repeated_names(spec, path, "initContainers", "containers")
+    yield from _repeated_names(spec, path, "containers", "initContainers")
     for field in ("initContainers", "containers"):
         for index, container in enumerate(parts(spec, field)):
             yield from _container_causes(container, volumes, f"{path}.{field}[{index}]")
@@ -116,6 +143,9 @@ def pod_spec_causes(spec: Object, path: str) -> Iterator[Cause]:
     if deadline is not None and not 1 <= deadline <= MAX_DEADLINE_SECONDS:
         detail = f"must be between 1 and {MAX_DEADLINE_SECONDS}, inclusive"
         yield cause.invalid(f"{path}.activeDeadlineSeconds", deadline, detail)
+    if spec.get("dnsPolicy") == "None" and not spec.get("dnsConfig"):
+        yield cause.required(f"{path}.dnsConfig", "must provide `dnsConfig` when `dnsPolicy` is None")
+    yield from placement_causes(spec, path)
 
 
 def not_negative() -> str:
@@ -166,11 +196,17 @@ def _container_causes(container: Object, volumes: set[Any], path: str) -> Iterat
     yield from _port_causes(container, path)
     for index, variable in enumerate(parts(container, "env")):
         yield from _variable_causes(variable, f"{path}.env[{index}]")
+    for index, source in enumerate(parts(container, "envFrom")):
+        yield from _variables_causes(source, f"{path}.envFrom", index)
     yield from _mount_causes(container, volumes, path)
     yield from _resource_causes(container.get("resources") or {}, f"{path}.resources")
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(name) is not None:
             yield from _probe_causes(container[name], name, f"{path}.{name}")
+    for name in ("postStart", "preStop"):
+        handler = (container.get("lifecycle") or {}).get(name)
+        if handler is not None:
+            yield from _handler_causes(handler, (*_HANDLERS, "sleep"), f"{path}.lifecycle.{name}")
 
 
 def _init_container_causes(container: Object, path: str) -> Iterator[Cause]:
@@ -224,6 +260,18 @@ def _variable_causes(variable: Object, path: str) -> Iterator[Cause]:
                             "`configMapKeyRef` or `secretKeyRef`")  # fmt: skip
 
 
+def _variables_causes(source: Object, path: str, index: int) -> Iterator[Cause]:
+    """Rules of all variables of a ConfigMap or Secret."""
+    given = [name for name in ("configMapRef", "secretRef") if source.get(name) is not None]
+    for name in given:
+        if not source[name].get("name"):
+            yield cause.required(f"{path}[{index}].{name}.name")
+    if len(given) > 1:
+        yield cause.invalid(path, "", "may not have more than one field specified at a time")
+    if not given:
+        yield cause.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
+
+
 def _mount_causes(container: Object, volumes: set[Any], path: str) -> Iterator[Cause]:
     taken = set()
     for index, mount in enumerate(parts(container, "volumeMounts")):
@@ -249,16 +297,31 @@ def _resource_causes(resources: Object, path: str) -> Iterator[Cause]:
 
 
 def _probe_causes(probe: Object, name: str, path: str) -> Iterator[Cause]:
-    given = [handler for handler in _HANDLERS if probe.get(handler) is not None]
-    if not given:
-        yield cause.required(path, "must specify a handler type")
-    for extra in given[1:]:
-        yield cause.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
-    for handler in ("httpGet", "tcpSocket", "grpc"):
-        yield from port_number_causes(probe.get(handler) or {}, "port", f"{path}.{handler}")
-    yield from _negative_causes(probe, ("initialDelaySeconds", "timeoutSeconds", "periodSeconds"), path)
+    yield from _handler_causes(probe, _HANDLERS, path)
+    yield from _negative_causes(probe, _COUNTS_OF_PROBE, path)
     if name != "readinessProbe" and probe.get("successThreshold", 1) != 1:
         yield cause.invalid(f"{path}.successThreshold", probe["successThreshold"], "must be 1")
+    grace_seconds, field = probe.get("terminationGracePeriodSeconds"), f"{path}.terminationGracePeriodSeconds"
+    if grace_seconds is not None and name == "readinessProbe":
+        yield cause.invalid(field, grace_seconds, "must not be set for readinessProbes")
+    if grace_seconds is not None and grace_seconds <= 0:
+        yield cause.invalid(field, grace_seconds, "must be greater than 0")
+
+
+def _handler_causes(owner: Object, handlers: tuple[str, ...], path: str) -> Iterator[Cause]:
+    """Rules of what a probe or hook does: one thing."""
+    given = [handler for handler in handlers if owner.get(handler) is not None]
+    if not given:
+        yield cause.required(path, "must specify a handler type")
+        return
+    for extra in given[1:]:
+        yield cause.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
+    field, handler = f"{path}.{given[0]}", owner[given[0]]
+    yield from port_number_causes(handler, "port", field)
+    if isinstance(handler.get("port"), str):
+        yield from (cause.invalid(f"{field}.port", handler["port"], problem) for problem in port_name(handler["port"]))
+    if given[0] == "exec" and not handler.get("command"):
+        yield cause.required(f"{field}.command")
 
 
 def _negative_causes(owner: Object, names: Iterable[str], path: str) -> Iterator[Cause]:

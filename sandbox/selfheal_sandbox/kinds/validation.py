@@ -27,6 +27,7 @@ KindRule = Callable[[Object, Object | None], Iterable[Cause]]
 
 _RBAC = "rbac.authorization.k8s.io"
 _NAME_RULES: dict[Key, NameRule] = {
+    ("", "events"): path_segment,
     ("", "namespaces"): dns_label,
     ("", "services"): dns_1035_label,
     ("policy", "poddisruptionbudgets"): path_segment,
@@ -76,7 +77,9 @@ def causes(resource: Resource, obj: Object, old: Object | None) -> list[Cause]:
     """
     found = list(metadata_causes(resource, obj.get("metadata") or {}))
     found += _finalizer_causes(resource, obj.get("metadata") or {})
-    if old is not None:
+    if old is None:
+        found += _prefix_causes(resource, obj.get("metadata") or {})
+    else:
         found += _deletion_causes(obj.get("metadata") or {}, old.get("metadata") or {})
     rule = _KIND_RULES.get(resource.key)
     if rule is not None:
@@ -140,6 +143,15 @@ def _name_causes(rule: NameRule, metadata: Object) -> Iterator[Cause]:
         yield cause.required("metadata.name", "name or generateName is required")
     else:
         yield from (cause.invalid("metadata.name", name, problem) for problem in rule(name))
+
+
+def _prefix_causes(resource: Resource, metadata: Object) -> Iterator[Cause]:
+    """What a name is made of must be one itself; a dash at its end is followed by something else."""
+    prefix = metadata.get("generateName") or ""
+    rule = _NAME_RULES.get(resource.key, dns_subdomain)
+    masked = f"{prefix[:-2]}a" if prefix.endswith("-") and len(prefix) > 1 else prefix
+    if prefix:
+        yield from (cause.invalid("metadata.generateName", prefix, problem) for problem in rule(masked))
 
 
 def _annotation_causes(annotations: dict[str, str]) -> Iterator[Cause]:

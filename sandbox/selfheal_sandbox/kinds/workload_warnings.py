@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from selfheal_sandbox.kinds.filling import parts
 from selfheal_sandbox.kinds.name_rules import dns_label
+from selfheal_sandbox.kinds.quantity import parse_quantity
 from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.store.objects import Key, Object
 
@@ -65,12 +66,22 @@ def _template_warnings(resource: Resource, obj: Object) -> Iterator[str]:
         for index, container in enumerate(parts(spec, field))
     ]
     for container, place in containers:
+        yield from _memory_warnings(container.get("resources") or {}, f"{place}.resources")
         yield from _variable_warnings(container, place)
     yield from _port_warnings(containers)
     if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
         yield (
             f"{path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1"
         )
+
+
+def _memory_warnings(resources: Object, path: str) -> Iterator[str]:
+    """Yield a warning for each amount of memory with a part of a byte: mostly an `m` that was to be an `M`."""
+    for field in ("limits", "requests"):
+        for name in ("memory", "ephemeral-storage"):
+            amount = (resources.get(field) or {}).get(name)
+            if amount is not None and parse_quantity(amount) % 1:
+                yield f'{path}.{field}[{name}]: fractional byte value "{amount}" is invalid, must be an integer'
 
 
 def _variable_warnings(container: Object, path: str) -> Iterator[str]:

@@ -95,6 +95,15 @@ def test_a_lost_connection_ends_it_and_the_programs_that_it_started(server: Serv
     assert not is_running(pid)
 
 
+def test_a_closed_terminal_ends_it_though_the_program_that_started_it_lives_on(environ: Mapping[str, str]) -> None:
+    """The kernel tells only whoever leads the session; `make demo` waits for the console and passes nothing on."""
+    leader = ["sh", "-c", f"trap '' HUP; {shlex.quote(CONSOLE)}; exit 3"]
+    with Terminal(leader, environ, 80, 24) as console:
+        console.wait_for(lambda screen: "app-000" in screen, 30.0)
+        console.hang_up()
+        until(lambda: console.wait(0.0) == 3, END_SECONDS, "the console ends, and so does what waited for it")
+
+
 def test_ctrl_z_hands_the_terminal_to_the_shell_and_fg_paints_it_whole(environ: Mapping[str, str]) -> None:
     shell = ["bash", "--norc", "--noprofile", "-i"]
     with Terminal(shell, {**environ, "PS1": PROMPT, "BASH_SILENCE_DEPRECATION_WARNING": "1"}, 100, 40) as terminal:

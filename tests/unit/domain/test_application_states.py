@@ -295,6 +295,12 @@ def test_since_starts_anew_when_the_word_changes() -> None:
     assert later.since == NOW + 60
 
 
+def test_what_was_not_seen_to_begin_has_no_beginning() -> None:
+    nothing_known = build_application(Parts(APP, [], [deployment()], pods_known=False), None, NOW)
+    found = build([row("1")], deployment(ready=1), previous=nothing_known, now=NOW + 1)
+    assert (nothing_known.state, found.state, found.since) == ("no data", "degraded", None)
+
+
 def test_healthy_since_the_last_pod_became_ready() -> None:
     assert build([row("1", since=NOW - 500), row("2", since=NOW - 90)], deployment()).since == NOW - 90
 

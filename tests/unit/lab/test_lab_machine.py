@@ -69,14 +69,28 @@ def test_a_lab_that_is_not_up_is_an_exit_code_and_a_sentence(verb: str, tmp_path
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("words", [("with",), ("with", "--"), ("up", "--", "true")])
+@pytest.mark.parametrize("words", [("with",), ("with", "--"), ("up", "--", "true"), ("up", "true")])
 def test_a_command_goes_with_the_verb_with_and_with_no_other(words: tuple[str, ...]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.lab", *words], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
     )
 
     assert done.returncode == 2
-    assert "with -- COMMAND" in done.stderr
+    assert "goes with the verb" in done.stderr
+
+
+def test_an_image_that_is_not_known_is_named_with_those_that_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.lab", "images", "nonsense"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("lab: unknown image 'nonsense'; known: service, ")
 
 
 def test_packets_that_were_counted_are_no_change_of_a_machines_rules() -> None:

@@ -71,6 +71,38 @@ async def test_pages_show_the_state_at_the_first_page(server: Server) -> None:
     assert third["metadata"] == {"resourceVersion": first["metadata"]["resourceVersion"]}
 
 
+async def test_every_problem_of_the_options_is_told(server: Server) -> None:
+    answer = await server.get(MAPS, resourceVersionMatch="Odd", sendInitialEvents="true", **{"continue": "x"})
+
+    assert [(each["field"], each["reason"]) for each in answer.json["details"]["causes"]] == [
+        ("resourceVersionMatch", "FieldValueForbidden"),
+        ("resourceVersionMatch", "FieldValueForbidden"),
+        ("resourceVersionMatch", "FieldValueNotSupported"),
+        ("sendInitialEvents", "FieldValueForbidden"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "goes_on"),
+    [
+        ({"labelSelector": "app=a", "limit": "2"}, ["a", "b"], True),
+        ({"labelSelector": "app=a", "limit": "3"}, ["a", "b"], False),
+        ({"labelSelector": "app=b", "limit": "1"}, ["c"], False),
+        ({"fieldSelector": "metadata.name=b", "limit": "1"}, ["b"], False),
+        ({"fieldSelector": "metadata.name!=b", "limit": "1"}, ["a"], True),
+        ({"limit": "2", "resourceVersion": "0"}, ["a", "b", "c"], False),
+    ],
+)
+async def test_a_full_page_goes_on_while_anything_is_stored_after_it(
+    server: Server, query: dict[str, str], shown: list[str], goes_on: bool
+) -> None:
+    fill(server.objects, "a", "b", labels={"app": "a"})
+    fill(server.objects, "c", labels={"app": "b"})
+    body = (await server.get(MAPS, **query)).json
+
+    assert (names(body), "continue" in body["metadata"]) == (shown, goes_on)
+
+
 async def test_a_page_of_a_forgotten_state_is_410() -> None:
     async with serving(make_objects(history_limit=5, watch_queue_limit=QUEUE_LIMIT)) as server:
         fill(server.objects, "a", "b", "c")
@@ -100,6 +132,10 @@ async def test_tokens_we_never_gave_out_are_refused(server: Server, token: str) 
         ({"resourceVersionMatch": "Exact"}, 422),
         ({"sendInitialEvents": "true"}, 422),
         ({"limit": "many"}, 400),
+        ({"limit": "many", "resourceVersionMatch": "Exact"}, 400),
+        ({"labelSelector": "a b", "resourceVersionMatch": "Exact"}, 400),
+        ({"fieldSelector": "data.a=1", "resourceVersionMatch": "Exact"}, 422),
+        ({"continue": "x", "resourceVersion": "1", "resourceVersionMatch": "NotOlderThan"}, 422),
         ({"labelSelector": "a=b=c"}, 400),
         ({"fieldSelector": "data.a=1"}, 400),
         ({"resourceVersion": "0"}, 200),

@@ -39,6 +39,7 @@ from tests.unit.sandbox_api.bodies import (
 from tests.unit.sandbox_api.fakes import FakeNetwork, ManualClock, make_objects
 
 NS = "default"
+INVALID = (422, "Invalid")
 
 
 def refused(action: Callable[[], Any], code: int, reason: str) -> ApiError:
@@ -92,6 +93,15 @@ def test_names_are_generated_after_a_prefix(objects: Objects) -> None:
     assert all(len(name) == 63 for name in stored)
 
 
+@pytest.mark.parametrize(("prefix", "told"), [("X_", True), ("-", True), ("web-", False), ("web.", True)])
+def test_a_prefix_of_names_must_be_a_name_but_for_a_dash_at_its_end(objects: Objects, prefix: str, told: bool) -> None:
+    error = refused(
+        lambda: objects.create(CONFIG_MAPS, NS, {"metadata": {"name": "Bad_", "generateName": prefix}}), *INVALID
+    )
+
+    assert ("metadata.generateName" in [each["field"] for each in error.details["causes"]]) == told
+
+
 @pytest.mark.parametrize(
     ("key", "namespace", "obj", "code", "reason"),
     [
@@ -109,6 +119,15 @@ def test_names_are_generated_after_a_prefix(objects: Objects) -> None:
 )
 def test_create_refuses(objects: Objects, key: Key, namespace: str, obj: Object, code: int, reason: str) -> None:
     refused(lambda: objects.create(key, namespace, obj), code, reason)
+
+
+@pytest.mark.parametrize(("name", "taken"), [("Web_1", True), ("a" * 254, True), ("a/b", False), ("..", False)])
+def test_an_event_is_called_anything_that_fits_into_a_path(objects: Objects, name: str, taken: bool) -> None:
+    event: Object = {"metadata": {"name": name}, "involvedObject": {"namespace": NS}, "reason": "Started"}
+    if taken:
+        assert name_of(objects.create(("", "events"), NS, event)) == name
+    else:
+        refused(lambda: objects.create(("", "events"), NS, event), *INVALID)
 
 
 def test_a_taken_name_is_refused(objects: Objects) -> None:
@@ -139,6 +158,20 @@ def test_unknown_fields_are_ignored_told_or_refused(objects: Objects, strictness
     else:
         assert "dta" not in create()
         assert warnings == (['unknown field "dta"'] if strictness == "Warn" else [])
+
+
+@pytest.mark.parametrize(
+    ("resources", "qos_class"),
+    [
+        ({"limits": {"example.com/gpu": "1"}}, "BestEffort"),
+        ({"requests": {"cpu": "1"}}, "Burstable"),
+        ({"limits": {"memory": "64Mi"}}, "Burstable"),
+        ({"limits": {"cpu": "0.1", "memory": "64Mi"}, "requests": {"cpu": "100m"}}, "Guaranteed"),
+    ],
+)
+def test_cpu_and_memory_make_the_class_of_a_pod(objects: Objects, resources: Object, qos_class: str) -> None:
+    given = pod("p", containers=[{"name": "main", "image": "busybox:1", "resources": resources}])
+    assert status_of(objects.create(PODS, NS, given))["qosClass"] == qos_class
 
 
 def test_what_is_hardly_meant_is_told(objects: Objects) -> None:

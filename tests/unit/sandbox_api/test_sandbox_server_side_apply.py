@@ -7,17 +7,19 @@ import pytest
 
 from selfheal_sandbox.api import field_sets, managed_fields, server_side_apply
 from selfheal_sandbox.api.errors import ApiError
+from selfheal_sandbox.kinds import schema_node
 from selfheal_sandbox.kinds.registry import Registry
 from selfheal_sandbox.store.objects import Object
 from tests.unit.sandbox_api.bodies import CONFIG_MAPS, DEPLOYMENTS, config_map, deployment
 from tests.unit.sandbox_api.fakes import NOON
 
 REGISTRY = Registry()
+EVENTS = ("", "events")
 LATER = NOON + timedelta(hours=1)
 
 
 def resource(obj: Object) -> Any:
-    return REGISTRY.by_key(CONFIG_MAPS if obj["kind"] == "ConfigMap" else DEPLOYMENTS)
+    return REGISTRY.by_key({"ConfigMap": CONFIG_MAPS, "Event": EVENTS}.get(obj["kind"], DEPLOYMENTS))
 
 
 def created(applied: Object, manager: str = "one") -> Object:
@@ -192,6 +194,22 @@ def test_a_removed_field_has_no_owner_and_an_empty_entry_goes() -> None:
     without_data = {name: value for name, value in live.items() if name != "data"}
     live = updated(live, {**without_data, "immutable": True}, "editor")
     assert [entry["manager"] for entry in managed_fields.entries_of(live)] == ["editor"]
+
+
+def test_who_takes_the_time_of_an_event_away_owns_the_null_in_its_place() -> None:
+    event: Object = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}, "reason": "Started"}
+    live = updated(None, {**event, "lastTimestamp": "2026-03-01T12:00:00Z"}, "one")
+    live = updated(live, event, "two")
+
+    assert owners(live, ".lastTimestamp") == ["two"]
+    assert owners(live, ".firstTimestamp") == []
+
+
+def test_a_field_that_is_not_declared_owns_the_map_that_it_is() -> None:
+    free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    node = schema_node.node_of({"type": "object", "properties": {"free": free}})
+
+    assert field_sets.of_value({"free": {"x": {"y": 1}}}, node) == {"f:free": {"f:x": {".": {}, "f:y": {}}}}
 
 
 def test_status_and_spec_are_owned_apart() -> None:

@@ -1,5 +1,6 @@
 """Scale, eviction, binding, and what is refused with a reason."""
 
+import json
 from typing import Any
 
 import pytest
@@ -113,6 +114,17 @@ async def test_what_a_scale_is_of_must_be_a_count(server: Server, size: Any, fie
     answer = await server.post("/apis/example.org/v1/namespaces/default/widgets", widget("w", size=size))
 
     assert {each["field"] for each in answer.json.get("details", {}).get("causes", ())} == fields
+
+
+async def test_a_scale_of_what_nobody_owns_adds_no_owner(server: Server) -> None:
+    unsized = deployment("d")
+    del unsized["spec"]["replicas"]
+    await server.patch(f"{APPS}/d", json.dumps(unsized), APPLY_PATCH, fieldManager="one")
+    await server.patch(f"{APPS}/d/scale", {"spec": {"replicas": 5}}, MERGE_PATCH)
+    stored = server.objects.get(DEPLOYMENTS, NS, "d")
+
+    assert stored["spec"]["replicas"] == 5
+    assert [entry["manager"] for entry in stored["metadata"]["managedFields"]] == ["one"]
 
 
 async def test_a_scale_to_the_same_number_gives_its_owner_another_entry(server: Server) -> None:

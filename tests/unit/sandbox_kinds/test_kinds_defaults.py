@@ -94,7 +94,10 @@ def test_probe_and_ports_are_completed(find: Find, pod: dict[str, Any]) -> None:
     pod["spec"]["containers"][0] |= {
         "ports": [{"containerPort": 8080}],
         "readinessProbe": {"httpGet": {"port": 8080}, "timeoutSeconds": 0, "periodSeconds": 2},
-        "env": [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+        "env": [
+            {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            {"name": "CPUS", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
+        ],
     }
     container = filled(find("pods"), pod)["spec"]["containers"][0]
     assert container["ports"] == [{"containerPort": 8080, "protocol": "TCP"}]
@@ -106,6 +109,7 @@ def test_probe_and_ports_are_completed(find: Find, pod: dict[str, Any]) -> None:
         "failureThreshold": 3,
     }
     assert container["env"][0]["valueFrom"]["fieldRef"]["apiVersion"] == "v1"
+    assert container["env"][1]["valueFrom"]["resourceFieldRef"]["divisor"] == "0"
 
 
 def test_requests_follow_limits_in_pods_but_not_in_templates(

@@ -167,6 +167,19 @@ def test_deployment_rules(find: Find, deployment: Object, change: Object, field:
     assert message in found.message
 
 
+def test_image_with_a_blank_is_refused_where_it_is_to_be_pulled(find: Find, deployment: Object, pod: Object) -> None:
+    deployment["spec"]["template"]["spec"]["containers"][0]["image"] = "busybox "
+    assert check(find("deployments.apps"), deployment) == []
+    pod["spec"]["containers"][0]["image"] = "busybox "
+    assert fields(check(find("pods"), pod)) == ["spec.containers[0].image"]
+
+
+def test_labels_and_annotations_of_a_template_follow_the_rules(find: Find, deployment: Object) -> None:
+    deployment["spec"]["template"]["metadata"]["labels"]["tier"] = "bad value"
+    deployment["spec"]["template"]["metadata"]["annotations"] = {"bad key": "x"}
+    assert fields(check(find("deployments.apps"), deployment)) == ["spec.template.labels", "spec.template.annotations"]
+
+
 def test_template_must_restart_always(find: Find, deployment: Object) -> None:
     deployment["spec"]["template"]["spec"]["restartPolicy"] = "Never"
     (found,) = check(find("deployments.apps"), deployment)
@@ -274,16 +287,38 @@ def test_stateful_set_allows_its_documented_changes_only(find: Find, deployment:
         ),
         ({"livenessProbe": {}}, "spec.containers[0].livenessProbe"),
         (
-            {"livenessProbe": {"exec": {}, "httpGet": {"port": 1}}},
+            {"livenessProbe": {"exec": {"command": ["x"]}, "httpGet": {"port": 1}}},
             "spec.containers[0].livenessProbe.httpGet",
         ),
         (
-            {"livenessProbe": {"exec": {}, "successThreshold": 2}},
+            {"livenessProbe": {"exec": {"command": ["x"]}, "successThreshold": 2}},
             "spec.containers[0].livenessProbe.successThreshold",
         ),
         (
-            {"readinessProbe": {"exec": {}, "periodSeconds": -1}},
+            {"readinessProbe": {"tcpSocket": {"port": 1}, "periodSeconds": -1}},
             "spec.containers[0].readinessProbe.periodSeconds",
+        ),
+        (
+            {"startupProbe": {"tcpSocket": {"port": 1}, "failureThreshold": -1}},
+            "spec.containers[0].startupProbe.failureThreshold",
+        ),
+        ({"livenessProbe": {"exec": {}}}, "spec.containers[0].livenessProbe.exec.command"),
+        ({"livenessProbe": {"httpGet": {"port": "a name"}}}, "spec.containers[0].livenessProbe.httpGet.port"),
+        (
+            {"livenessProbe": {"tcpSocket": {"port": 1}, "terminationGracePeriodSeconds": 0}},
+            "spec.containers[0].livenessProbe.terminationGracePeriodSeconds",
+        ),
+        (
+            {"readinessProbe": {"tcpSocket": {"port": 1}, "terminationGracePeriodSeconds": 1}},
+            "spec.containers[0].readinessProbe.terminationGracePeriodSeconds",
+        ),
+        ({"lifecycle": {"preStop": {}}}, "spec.containers[0].lifecycle.preStop"),
+        ({"image": " busybox"}, "spec.containers[0].image"),
+        ({"envFrom": [{}]}, "spec.containers[0].envFrom"),
+        ({"envFrom": [{"configMapRef": {}}]}, "spec.containers[0].envFrom[0].configMapRef.name"),
+        (
+            {"envFrom": [{"configMapRef": {"name": "a"}, "secretRef": {"name": "a"}}]},
+            "spec.containers[0].envFrom",
         ),
     ],
 )
@@ -337,6 +372,32 @@ def test_pod_may_change_its_image_but_little_else(find: Find, pod: Object) -> No
     (found,) = check(pods, renamed, old)
     assert found.reason == "FieldValueForbidden"
     assert found.message.startswith("Forbidden: pod updates may not change fields other than")
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"hostname": "Bad_Name"}, "spec.hostname"),
+        ({"subdomain": "a.b"}, "spec.subdomain"),
+        ({"nodeName": "Bad Name"}, "spec.nodeName"),
+        ({"nodeSelector": {"bad key": "x"}}, "spec.nodeSelector"),
+        ({"nodeSelector": {"disk": "bad value"}}, "spec.nodeSelector"),
+        ({"tolerations": [{}]}, "spec.tolerations[0].operator"),
+        ({"tolerations": [{"key": "bad key", "operator": "Exists"}]}, "spec.tolerations[0].key"),
+        ({"tolerations": [{"key": "x", "operator": "Exists", "value": "y"}]}, "spec.tolerations[0].operator"),
+        ({"tolerations": [{"key": "x", "value": "bad value"}]}, "spec.tolerations[0].operator"),
+        (
+            {"tolerations": [{"key": "x", "effect": "NoSchedule", "tolerationSeconds": 5}]},
+            "spec.tolerations[0].effect",
+        ),
+        ({"dnsPolicy": "None"}, "spec.dnsConfig"),
+        ({"ephemeralContainers": [{"name": "e", "image": "busybox"}]}, "spec.ephemeralContainers"),
+        ({"initContainers": [{"name": "web", "image": "busybox"}]}, "spec.initContainers[0].name"),
+    ],
+)
+def test_pod_rules(find: Find, pod: Object, spec: Object, field: str) -> None:
+    pod["spec"]["containers"][0]["name"] = "web"
+    assert fields(check(find("pods"), with_spec(pod, **spec))) == [field]
 
 
 def test_deadline_of_a_pod_may_only_come_nearer(find: Find, pod: Object) -> None:

@@ -59,6 +59,13 @@ def test_a_variable_that_hides_another_one_is_warned_about(find: Find) -> None:
     ]
 
 
+def test_a_part_of_a_byte_is_warned_about(find: Find) -> None:
+    resources = {"limits": {"memory": "64Mi", "cpu": "100m"}, "requests": {"memory": "100m"}}
+    assert said(find, {"name": "c", "resources": resources}) == [
+        'spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer'
+    ]
+
+
 def test_ports_and_their_names_that_are_declared_twice_are_warned_about(find: Find) -> None:
     web = {"containerPort": 80, "protocol": "TCP", "name": "web"}
     again = {"containerPort": 80, "protocol": "TCP", "hostPort": 8080}

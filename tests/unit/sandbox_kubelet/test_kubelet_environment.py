@@ -61,6 +61,7 @@ def test_a_value_may_use_those_before_it() -> None:
         ({"fieldRef": {"fieldPath": "spec.nodeName"}}, "node-1"),
         ({"fieldRef": {"fieldPath": "spec.serviceAccountName"}}, "default"),
         ({"resourceFieldRef": {"resource": "requests.cpu"}}, "1"),
+        ({"resourceFieldRef": {"resource": "requests.cpu", "divisor": "0"}}, "1"),
         ({"resourceFieldRef": {"resource": "requests.cpu", "divisor": "1m"}}, "150"),
         ({"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}, "64"),
         ({"resourceFieldRef": {"resource": "limits.cpu"}}, "2"),

@@ -26,8 +26,8 @@ COLUMNS = (
     Column("errors", "ERRORS", SPARK_CELLS + 6, gives_way=2),
     Column("p95", "P95", 5, align="right", gives_way=7),
 )
-REVISION = Column("revision", "REVISION", 10, gives_way=3)
-"""Larger screens have room for it beside the detail, which tells of the revision too."""
+REVISION = Column("revision", "REVISION", 10, gives_way=8)
+"""The first to give way: the detail, which stands beside the table there, tells of the revision too."""
 
 SORTS: tuple[Sort[Application], ...] = (
     Sort("state", "worst state first", lambda app: (WORST_FIRST[app.severity], app.key)),

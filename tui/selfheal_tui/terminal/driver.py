@@ -44,7 +44,7 @@ class ConsoleDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal; after a suspension everything is painted anew."""
         assert self._file is not None
-        self._writer = TerminalWriter(self._file.fileno(), self._app.link, self._drained)
+        self._writer = TerminalWriter(self._file.fileno(), self._app.link, self._drained, _hang_up)
         self._writer.start()
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual left this one without types
         if self._started:
@@ -80,3 +80,8 @@ class ConsoleDriver(LinuxDriver):
     def _drained(self) -> None:
         if self._app.owes:
             self.send_message(Relieved())
+
+
+def _hang_up() -> None:
+    """The kernel tells of a closed terminal only whoever leads its session, who may live on: `make` waits for us."""
+    os.kill(os.getpid(), signal.SIGHUP)

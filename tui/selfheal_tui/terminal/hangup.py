@@ -28,6 +28,14 @@ def _unwind(number: int, _frame: object) -> None:
     raise SystemExit(SIGNAL_BASE + number)
 
 
+def ignore_hangups() -> None:
+    """From here on nothing is cut short by a closed terminal, neither here nor in programs that are started.
+
+    It is told of more than once: by the kernel, by the shell, and by the kernel again when the shell ends.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 class Hangup:
     """Hears the signals that end the console.
 

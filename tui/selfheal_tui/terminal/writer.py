@@ -24,12 +24,16 @@ class TerminalWriter:
         fileno: The terminal.
         link: Told what waits and what was taken.
         on_drained: Called in the thread whenever everything that waited has been taken.
+        on_gone: Called in the thread when the terminal is found to have hung up.
     """
 
-    def __init__(self, fileno: int, link: Link, on_drained: Callable[[], None]) -> None:
+    def __init__(
+        self, fileno: int, link: Link, on_drained: Callable[[], None], on_gone: Callable[[], None] = lambda: None
+    ) -> None:
         self._terminal = fileno
         self._link = link
         self._on_drained = on_drained
+        self._on_gone = on_gone
         self._waiting: deque[bytes] = deque()
         self._stirred = threading.Condition()
         self._stopping = False
@@ -67,6 +71,8 @@ class TerminalWriter:
                     self._on_drained()
         except OSError:  # the terminal hung up
             self._give_up()
+            if not self._stopping:
+                self._on_gone()
         finally:
             if own is not None:
                 os.close(own)
