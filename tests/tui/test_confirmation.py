@@ -12,6 +12,7 @@ from selfheal_tui.present.confirmation import (
     COUNTDOWN_SECONDS,
     Dialog,
     dialog_lines,
+    headline,
     pasted,
     press,
     tick,
@@ -103,6 +104,24 @@ def test_a_refused_preview_can_only_be_closed() -> None:
     dialog, wishes = typed(opened(refusal="stale data"), "t", "y", *"app-a", "enter")
     assert "confirm" not in wishes
     assert "Can't be done now: stale data" in words(dialog)
+
+
+def test_a_refusal_without_facts_is_the_first_thing_that_is_read() -> None:
+    dialog = opened(refusal="there is nothing to go back to", lines=(), same_as="")
+    assert words(dialog).startswith("Can't be done now: there is nothing to go back to")
+
+
+def test_the_title_names_the_target_before_the_preview_is_computed() -> None:
+    assert headline(Dialog(find_verb("rollback")), "app-a") == "Roll back app-a"
+    assert headline(Dialog(find_verb("break")), "app-a") == "Break app-a"
+
+
+def test_many_things_are_asked_for_by_what_has_to_be_typed_and_keys_are_never_torn_apart() -> None:
+    dialog = opened(Impact.MANY, diff="-a\n+b")
+    assert "t type the context and a reason to go on" in words(dialog)
+    for width in range(30, 80):
+        rows = [row.strip() for row in words(dialog, width).splitlines()]
+        assert not any(row.endswith(("   d", "   c")) or row in ("d", "c") for row in rows)
 
 
 def test_arrows_choose_another_target_and_ask_for_a_new_preview() -> None:

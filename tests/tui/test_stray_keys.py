@@ -17,7 +17,7 @@ SIZE = (80, 24)
     [
         ("K", "apps", "K kill pod works on Pods (2), not here."),
         ("x", "history", "x explain works on Apps (1) and Pods (2), not here."),
-        ("R", "journal", "R roll back works on Apps (1) and Pods (2) and History (3), not here."),
+        ("R", "journal", "R roll back works on Apps (1), Pods (2) and History (3), not here."),
         ("f", "apps", "f follow works on logs and other texts, not here."),
         ("2", "logs", "2 Pods does nothing in this text; esc goes back."),
         ("u", "pods", "u is no key of this console; ? shows those that are."),

@@ -19,7 +19,7 @@ from selfheal_tui.feed import Feed
 from selfheal_tui.log_file import log_path
 from selfheal_tui.navigation import Place, Tab
 from selfheal_tui.operation import Operation
-from selfheal_tui.present.confirmation import outcome, remedy
+from selfheal_tui.present.confirmation import doing, outcome, remedy
 from selfheal_tui.present.glyphs import ASCII
 from selfheal_tui.present.spans import Tone
 from selfheal_tui.screens.apps import AppsScreen
@@ -388,7 +388,7 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
         steps = operation.dialog.steps
         if steps:
             tone: Tone = "ok" if steps[-1].phase == "recovered" else "warn"
-            name = f"{operation.dialog.verb.title} {operation.target.name}"
+            name = doing(operation.dialog.verb, operation.target.name)
             self.session.say(f"{name}: {outcome(steps[-1])}{steps[-1].text}", tone)
 
     def _show_diff(self, operation: Operation) -> None:
@@ -403,7 +403,7 @@ class SelfhealApp(PacedApp, inherit_bindings=False):
         running = self.session.running()
         for operation in running:
             self.spawn(operation.cancel())
-        names = ", ".join(f"{operation.dialog.verb.title} {operation.target.name}" for operation in running)
+        names = ", ".join(doing(operation.dialog.verb, operation.target.name) for operation in running)
         asked = f"Asked to stop: {names}. A write under way ends first."
         self.session.say(asked if running else "Nothing is pending.", "warn" if running else "dim")
 

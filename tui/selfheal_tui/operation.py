@@ -9,7 +9,7 @@ from selfheal_core.errors import SelfhealError
 from selfheal_core.ops.operation import Preview, Progress, Target
 from selfheal_core.ops.registry import Verb
 from selfheal_tui.feed import Feed
-from selfheal_tui.present.confirmation import Dialog, Wish, pasted, press, tick, with_preview, with_step
+from selfheal_tui.present.confirmation import Dialog, Wish, doing, pasted, press, tick, with_preview, with_step
 
 
 class Operation:
@@ -120,5 +120,5 @@ class Operation:
 
 def _impossible(dialog: Dialog, target: Target, why: str, now: float) -> Preview:
     """A preview that only says why there is none."""
-    title = f"{dialog.verb.title.capitalize()} {target.name}"
+    title = doing(dialog.verb, target.name)
     return Preview(dialog.verb.name, target, dialog.verb.impact, title, (), "", {}, refusal=why, computed_at=now)

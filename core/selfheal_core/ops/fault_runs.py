@@ -283,7 +283,9 @@ async def _evict_all(scene: Scene, node: str) -> AsyncGenerator[Step, None]:
     said = ""
     while left := await _pods_on(scene, node):
         if scene.world.clock() > deadline:
-            raise SelfhealError(f"{len(left)} pods are still on {node}", "their disruption budgets let none of them go")
+            raise SelfhealError(
+                f"node {node} still has {counted(len(left), 'pod')}", "their disruption budgets let none of them go"
+            )
         held = ""
         for namespace, name, uid in left:
             scene.control.check()
@@ -293,7 +295,7 @@ async def _evict_all(scene: Scene, node: str) -> AsyncGenerator[Step, None]:
                 held = f"the disruption budget holds {name} until another pod is ready"
             except NotFound:
                 continue
-        text = held or f"{len(left)} pods are stopping"
+        text = held or f"{counted(len(left), 'pod')} still to go"
         if text != said:
             said = text
             yield Step("running", text)

@@ -96,11 +96,28 @@ def decide(obj: Object, options: DeleteOptions, *, now: datetime) -> Removal | T
     """
     if obj["kind"] == "Namespace":
         return _terminate_namespace(obj, now)
+    if _is_pending(obj, options):
+        return Termination(obj)
     finalizers = _finalizers(obj, options)
     grace = _grace_seconds(obj, options)
-    if not finalizers and obj["kind"] != "Pod":
+    is_stopped = is_terminating(obj) and not _given_grace_seconds(obj)
+    if not finalizers and (obj["kind"] != "Pod" or is_stopped):
         return Removal()
     return Termination(_mark(obj, finalizers, grace, now))
+
+
+def _is_pending(obj: Object, options: DeleteOptions) -> bool:
+    """Return whether a pod is stopping and goes on as it was told before: only a shorter grace period changes that.
+
+    See BeforeDelete of apiserver's pkg/registry/rest: finalizers do not change either.
+    """
+    given, asked = _given_grace_seconds(obj), options.grace_period_seconds
+    return obj["kind"] == "Pod" and given > 0 and (asked is None or asked >= given)
+
+
+def _given_grace_seconds(obj: Object) -> int:
+    """Return the grace period of an object that is going; 0 when it has none or is not going."""
+    return int(obj["metadata"].get("deletionGracePeriodSeconds") or 0) if is_terminating(obj) else 0
 
 
 def _finalizers(obj: Object, options: DeleteOptions) -> list[str]:
@@ -115,10 +132,10 @@ def _finalizers(obj: Object, options: DeleteOptions) -> list[str]:
 def _grace_seconds(obj: Object, options: DeleteOptions) -> int:
     """Only pods have a grace period, and only those that a kubelet may still have to stop.
 
-    A request that names none leaves the one that a terminating pod has.
+    Of a pod that is stopping no more is asked than whether there is time left.
     """
-    if is_terminating(obj) and options.grace_period_seconds is None:
-        return int(obj["metadata"].get("deletionGracePeriodSeconds") or 0)
+    if is_terminating(obj):
+        return min(options.grace_period_seconds or 0, _given_grace_seconds(obj))
     if obj["kind"] != "Pod" or not spec_of(obj).get("nodeName"):
         return 0
     if status_of(obj).get("phase") in ("Succeeded", "Failed"):
@@ -131,7 +148,8 @@ def _grace_seconds(obj: Object, options: DeleteOptions) -> int:
 def _mark(obj: Object, finalizers: list[str], grace: int, now: datetime) -> Object:
     """Set the deletion fields; a second request may shorten the grace period and never lengthens it."""
     old = obj["metadata"]
-    metadata = {**old, "finalizers": finalizers} if finalizers else dict(old)
+    metadata = {name: value for name, value in old.items() if name != "finalizers"}
+    metadata.update({"finalizers": finalizers} if finalizers else {})
     if not is_terminating(obj) or grace < old.get("deletionGracePeriodSeconds", 0):
         metadata["deletionTimestamp"] = now_rfc3339(now + timedelta(seconds=grace))
         metadata["deletionGracePeriodSeconds"] = grace

@@ -134,7 +134,11 @@ def text_of(path: Path) -> str:
 def tracked_part(resource: Resource, obj: Object, subresource: str) -> Object:
     """Return the part of an object whose fields have owners in a request to this subresource."""
     part = {name: value for name, value in obj.items() if name not in ("apiVersion", "kind", "metadata")}
-    if subresource != "status" and "status" in resource.subresources:
+    if subresource == "status":
+        part = {"status": obj["status"]} if "status" in obj else {}
+        if resource.is_custom:
+            return part
+    elif "status" in resource.subresources:
         part.pop("status", None)
     metadata = {name: value for name, value in obj["metadata"].items() if name not in _UNTRACKED_METADATA}
     return {**part, "metadata": metadata}
@@ -146,13 +150,22 @@ def of_value(value: Any, node: SchemaNode) -> FieldSet:
         return {
             edge: (of_value if node.field(edge.removeprefix("f:")) else _of_item)(item, below)
             for edge, (item, below) in _children(value, node).items()
-            if item != [] or is_atomic([], below)
+            if not _says_nothing(item, below)
         }
     if isinstance(value, list) and not is_atomic(value, node):
         if schema.list_type(node) == "set":
             return {value_edge(item): {} for item in value}
         return {edge: _of_item(item, node.items) for edge, item in items_by_edge(value, node).items()}
     return {}
+
+
+def _says_nothing(value: Any, node: SchemaNode) -> bool:
+    """Return whether nobody owns anything by applying a value: a list without items, or a map of nothing but those."""
+    if not isinstance(value, dict | list) or is_atomic(value, node):
+        return False
+    if isinstance(value, list):
+        return not value
+    return bool(value) and all(_says_nothing(item, below) for item, below in _children(value, node).values())
 
 
 def _of_item(item: Any, node: SchemaNode) -> FieldSet:

@@ -91,6 +91,8 @@ def track(resource: Resource, old: Object | None, new: Object, manager: str, sub
         ApiError: 422, the client's managed fields are malformed.
     """
     given, known = new["metadata"].get("managedFields"), entries_of(old)
+    if given == [] and resource.is_custom:
+        given = None  # it asks to forget all owners of built-in objects alone
     if given is not None and given != known:
         check(resource, new)
         known = given
@@ -103,7 +105,7 @@ def track(resource: Resource, old: Object | None, new: Object, manager: str, sub
     if changed or removed:
         known = _reassign(known, field_sets.union(changed, removed), manager, subresource)
         credited = {} if subresource == "scale" and _is_zero(changed, new) else changed
-        known = _credit(resource, known, credited, manager, subresource, now)
+        known = _credit(resource, known, credited, manager, subresource, now) if credited else known
     set_entries(new, _split_by_scale(resource, known) if subresource == "scale" else known)
 
 

@@ -11,7 +11,7 @@ from selfheal_sandbox.api.merge_patch import merge_patch
 from selfheal_sandbox.api.objects import Objects
 from selfheal_sandbox.api.rendering import form_of
 from selfheal_sandbox.api.request import Request, option_error
-from selfheal_sandbox.api.shapes import check_kind
+from selfheal_sandbox.api.shapes import check_custom_kind, check_kind
 from selfheal_sandbox.api.strategic_merge import strategic_merge
 from selfheal_sandbox.api.target import Target
 from selfheal_sandbox.api.writing import answer, conflicts, stored_form
@@ -45,6 +45,8 @@ def patch(objects: Objects, request: Request, target: Target) -> web.Response:
             return changed
         if conflicts(changed, old):  # what cannot be read is told first
             admission.check_decoding(resource, changed, request.strictness(), request.warnings)
+        else:
+            check_custom_kind(resource, changed)
         return stored_form(resource, changed)
 
     options = request.write_options()
@@ -138,6 +140,8 @@ def applied_configuration(target: Target, request: Request) -> tuple[Object, Obj
     if not isinstance(metadata, dict):
         raise errors.bad_request("metadata must be an object")
     check_kind(target.resource, applied)
+    if applied["kind"] != target.resource.kind:
+        raise errors.bad_request(f"invalid object type: {applied['apiVersion']}, Kind={applied['kind']}")
     if metadata.get("managedFields") is not None:
         raise errors.bad_request("metadata.managedFields must be nil")
     _check_fields(target, applied)

@@ -225,17 +225,40 @@ def merge(live: Any, applied: Any, node: SchemaNode) -> Any:
         if any(field_sets.is_atomic(side, node) for side in (live, applied) if side):
             return applied
         if schema.list_type(node) == "set":
-            return live + [item for item in applied if item not in live]
+            old, new = ({field_sets.value_edge(item): item for item in side} for side in (live, applied))
+            return [{**old, **new}[edge] for edge in merged_order(list(old), list(new))]
         return _merge_items(live, applied, node)
     return applied
 
 
 def _merge_items(live: list[Object], applied: list[Object], node: SchemaNode) -> list[Object]:
-    """Merge by key; items that exist keep their place, new ones follow in the order they were applied in."""
+    """Merge by key, in the order of `merged_order`."""
     old = field_sets.items_by_edge(live, node)
     new = field_sets.items_by_edge(applied, node)
-    kept = [merge(item, new[edge], node.items) if edge in new else item for edge, item in old.items()]
-    return kept + [item for edge, item in new.items() if edge not in old]
+    both = {edge: merge(old[edge], new[edge], node.items) for edge in old.keys() & new.keys()}
+    items = {**old, **new, **both}
+    return [items[edge] for edge in merged_order(list(old), list(new))]
+
+
+def merged_order(old: list[str], new: list[str]) -> list[str]:
+    """Return the order of the items of a list after an application: the applied ones as applied, the others between.
+
+    See visitListItems in merge.go of structured-merge-diff.
+    """
+    order: list[str] = []
+    waiting = list(old)
+    for number, edge in enumerate(new):
+        next_shared = next((later for later in new[number:] if later in old), None)
+        while waiting and waiting[0] != edge:
+            first = waiting[0]
+            if first in new and next_shared in (None, first):
+                break
+            waiting.pop(0)
+            order += [] if first in new else [first]
+        if waiting and (waiting[0] == edge or waiting[0] in order):
+            waiting.pop(0)
+        order.append(edge)
+    return order + [edge for edge in waiting if edge not in new]
 
 
 def without_fields(value: Any, dropped: FieldSet, kept: FieldSet, node: SchemaNode) -> Any:

@@ -1,7 +1,7 @@
 """Is a body what the path says, and has it the shape of its kind? For bodies that do not pass through `Objects`."""
 
 from selfheal_sandbox.api import errors
-from selfheal_sandbox.kinds import schema
+from selfheal_sandbox.kinds import cause, schema
 from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.store.objects import Object
 
@@ -30,6 +30,8 @@ def check_kind(resource: Resource, obj: Object) -> None:
         kind, version = kind or resource.kind, version or resource.group_version
     if (kind, version) == (resource.kind, resource.group_version):
         return
+    if resource.is_custom and kind and version == resource.group_version:
+        return  # told later, see `check_custom_kind`
     if not kind:
         raise errors.bad_request(f"the object provided is unrecognized (must be of type {resource.kind}): no kind")
     if kind != resource.kind:
@@ -38,6 +40,19 @@ def check_kind(resource: Resource, obj: Object) -> None:
     raise errors.bad_request(
         f"the API version in the data ({version}) does not match the expected API version ({resource.group_version})"
     )
+
+
+def check_custom_kind(resource: Resource, obj: Object) -> None:
+    """Refuse a custom object of another kind: the API server validates what it decodes for built-in ones.
+
+    Raises:
+        ApiError: 422.
+    """
+    kind = obj.get("kind")
+    if resource.is_custom and kind != resource.kind:
+        name = str((obj.get("metadata") or {}).get("name") or "")
+        problem = cause.invalid("kind", kind, f"must be {resource.kind}")
+        raise errors.invalid_kind(str(kind), resource.group, name, [problem])
 
 
 def check_shape(resource: Resource, obj: Object) -> None:

@@ -12,7 +12,7 @@ from selfheal_sandbox.api.rendering import Form, form_of, render_list, render_ob
 from selfheal_sandbox.api.request import Request
 from selfheal_sandbox.api.responses import json_response
 from selfheal_sandbox.api.selection import selection
-from selfheal_sandbox.api.shapes import check_kind, check_shape
+from selfheal_sandbox.api.shapes import check_custom_kind, check_kind, check_shape
 from selfheal_sandbox.api.target import Target
 from selfheal_sandbox.kinds import cause, conversion
 from selfheal_sandbox.kinds.registry import Resource
@@ -70,6 +70,7 @@ def create(objects: Objects, request: Request, target: Target) -> web.Response:
     form_of(request)  # refuse what cannot be answered before anything is written
     options = request.write_options()
     obj = stored_form(target.resource, request.object())
+    check_custom_kind(target.resource, obj)
     created = objects.create(target.resource.storage_key, target.place, obj, **options)
     return answer(objects, request, target, created, 201)
 
@@ -91,6 +92,8 @@ def replace(objects: Objects, request: Request, target: Target) -> web.Response:
             _require_version(request, target, obj)
         if conflicts(obj, old):  # what cannot be read is told first
             admission.check_decoding(target.resource, obj, request.strictness(), request.warnings)
+        else:
+            check_custom_kind(target.resource, obj)
         if target.subresource == "finalize":
             return {**old, "spec": obj.get("spec", {})}
         return obj

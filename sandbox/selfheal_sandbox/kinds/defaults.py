@@ -79,6 +79,8 @@ def _service(obj: Object) -> None:
     fill_zero(spec, type="ClusterIP", sessionAffinity="None")
     for port in parts(spec, "ports"):
         fill_zero(port, protocol="TCP", targetPort=port.get("port"))
+    if spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
     if spec["sessionAffinity"] == "ClientIP":
         fill(part(part(spec, "sessionAffinityConfig"), "clientIP"), timeoutSeconds=10800)
     if spec["type"] != "ExternalName":

@@ -41,10 +41,14 @@ def service_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     """Rules of a Service."""
     spec = obj.get("spec") or {}
     kind, ports = spec.get("type"), parts(spec, "ports")
-    address = list(_address_causes(spec, (old or {}).get("spec") or {}))
-    if address:
-        yield from address
-        return
+    before = (old or {}).get("spec") or {}
+    address = spec.get("clusterIP") or ""
+    if kind != "ExternalName" and address not in ("", "None") and not _is_address(address):
+        detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        yield cause.invalid("spec.clusterIPs[0]", address, detail)
+        return  # where it cannot be read the API server tells nothing else
+    if before.get("clusterIP") not in (None, "", address) and "ExternalName" not in (kind, before.get("type")):
+        yield cause.invalid("spec.clusterIPs[0]", [address], "may not change once set")
     for key, value in (spec.get("selector") or {}).items():
         yield from (cause.invalid("spec.selector", key, problem) for problem in qualified_name(key))
         yield from (cause.invalid("spec.selector", value, problem) for problem in label_value(value))
@@ -57,20 +61,9 @@ def service_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     yield from _repeated_ports(ports)
     if kind != "LoadBalancer" and ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
         yield cause.forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'")
-    had_addresses = bool(((old or {}).get("spec") or {}).get("clusterIPs"))
-    if kind == "ExternalName" and spec.get("clusterIP") and (spec.get("clusterIPs") or not had_addresses):
+    takes_over = before.get("clusterIPs") and not spec.get("clusterIPs") and before.get("clusterIP") != address
+    if kind == "ExternalName" and address and not takes_over:  # another address passes where there was one
         yield cause.forbidden("spec.clusterIPs", "may not be set for ExternalName services")
-
-
-def _address_causes(spec: Object, before: Object) -> Iterator[Cause]:
-    """Rules of a Service's address; where one is broken the API server tells nothing else."""
-    address = spec.get("clusterIP") or ""
-    keeps_address = before.get("clusterIP") and "ExternalName" not in (spec.get("type"), before.get("type"))
-    if keeps_address and address != before["clusterIP"]:
-        yield cause.invalid("spec.clusterIPs[0]", [address], "may not change once set")
-    elif spec.get("type") != "ExternalName" and address not in ("", "None") and not _is_address(address):
-        detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-        yield cause.invalid("spec.clusterIPs[0]", address, detail)
 
 
 def _is_address(text: str) -> bool:

@@ -8,7 +8,6 @@ from selfheal_sandbox.kinds.custom_rules import custom_causes
 from selfheal_sandbox.kinds.filling import parts
 from selfheal_sandbox.kinds.name_rules import (
     NameRule,
-    dns_1035_label,
     dns_label,
     dns_subdomain,
     label_value,
@@ -29,7 +28,7 @@ _RBAC = "rbac.authorization.k8s.io"
 _NAME_RULES: dict[Key, NameRule] = {
     ("", "events"): path_segment,
     ("", "namespaces"): dns_label,
-    ("", "services"): dns_1035_label,
+    ("", "services"): dns_label,
     ("policy", "poddisruptionbudgets"): path_segment,
     (_RBAC, "clusterrolebindings"): path_segment,
     (_RBAC, "clusterroles"): path_segment,

@@ -101,7 +101,8 @@ class FakeNetwork:
         self.endpoints: dict[tuple[str, str | int], tuple[str, int]] = {}
 
     def allocate_service_ip(self) -> str:
-        return f"127.99.0.{next(self._numbers)}"
+        number = next(self._numbers)
+        return f"127.99.{number // 256}.{number % 256}"
 
     def release_service_ip(self, ip: str) -> None:
         self.released.append(ip)

@@ -80,6 +80,26 @@ def test_a_second_request_shortens_the_grace_period_and_never_lengthens_it(asked
     assert metadata_after(decided(first.obj, grace_period_seconds=asked))["deletionGracePeriodSeconds"] == expected
 
 
+@pytest.mark.parametrize("options", [{}, {"grace_period_seconds": 20}, {"grace_period_seconds": 60}])
+def test_a_pod_that_is_going_gets_no_finalizer_of_the_collector(options: Object) -> None:
+    going = metadata_after(decided(running()))
+    pod = {**running(), "metadata": going}
+    assert metadata_after(decided(pod, propagation="Orphan", **options)) == going
+    assert metadata_after(decided(pod, propagation="Orphan", grace_period_seconds=5))["finalizers"] == ["orphan"]
+
+
+def test_the_last_finalizer_goes_when_dependents_shall_not_be_orphaned() -> None:
+    pod = {"kind": "Pod", "metadata": {"name": "p"}, "spec": {}, "status": {}}
+    held = metadata_after(decided(pod, propagation="Orphan"))
+    assert held["finalizers"] == ["orphan"]
+    assert decided({**pod, "metadata": held}, propagation="Background") == Removal()
+
+
+def test_a_pod_that_failed_while_it_is_going_may_still_get_a_shorter_time() -> None:
+    pod = {**running(), "metadata": metadata_after(decided(running())), "status": {"phase": "Failed"}}
+    assert metadata_after(decided(pod, grace_period_seconds=5))["deletionGracePeriodSeconds"] == 5
+
+
 def test_asking_twice_changes_nothing() -> None:
     first = decided({"kind": "ConfigMap", "metadata": {"finalizers": ["x/y"]}})
     assert isinstance(first, Termination)

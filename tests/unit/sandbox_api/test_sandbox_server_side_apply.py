@@ -146,6 +146,32 @@ def test_items_of_keyed_lists_are_merged_and_dropped_one_by_one() -> None:
     assert names == ["main"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("ab", "ba", "ba"),
+        ("x", "ab", "xab"),
+        ("b", "ab", "ab"),
+        ("axb", "ba", "xba"),
+        ("ab", "cad", "cabd"),
+        ("abc", "", "abc"),
+        ("", "ab", "ab"),
+        ("xay", "ya", "xya"),
+    ],
+)
+def test_items_are_in_the_order_in_which_they_are_applied(old: str, new: str, expected: str) -> None:
+    assert "".join(server_side_apply.merged_order(list(old), list(new))) == expected
+
+
+@pytest.mark.parametrize("spec", [{"ports": []}, {"template": {"containers": []}}])
+def test_a_map_of_nothing_but_empty_lists_has_no_owner(spec: Object) -> None:
+    ports = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    fields = {"ports": ports, "template": {"type": "object", "properties": {"containers": ports}}}
+    node = schema_node.node_of({"properties": {"spec": {"type": "object", "properties": fields}}})
+
+    assert field_sets.of_value({"spec": spec, "kind": "x"}, node) == {"f:kind": {}}
+
+
 def test_an_item_stays_while_someone_owns_a_field_of_it() -> None:
     live = created(deployment("d"))
     with_env = updated(

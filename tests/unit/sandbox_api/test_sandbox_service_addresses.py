@@ -44,6 +44,25 @@ def test_a_service_that_becomes_a_name_gives_its_address_back(objects: Objects, 
     assert network.released == [address]
 
 
+def test_another_address_is_told_with_whatever_else_is_wrong(objects: Objects) -> None:
+    objects.create(SERVICES, NS, service("a"))
+    with pytest.raises(ApiError) as caught:
+        patched(objects, clusterIP="None", clusterIPs=None, ports=[{"port": 0}])
+
+    fields = {each["field"] for each in caught.value.details["causes"]}
+    assert {"spec.clusterIPs[0]", "spec.ports[0].port"} <= fields
+
+
+def test_a_name_may_be_given_an_address_once_as_kubernetes_has_it(objects: Objects) -> None:
+    objects.create(SERVICES, NS, service("a"))
+    wanted = {"metadata": {"name": "a"}, "spec": {**EXTERNAL, "clusterIP": "None"}}
+    changed = objects.update(SERVICES, NS, "a", lambda _: wanted)
+
+    assert spec_of(changed)["clusterIPs"] == ["None"]
+    with pytest.raises(ApiError):
+        objects.update(SERVICES, NS, "a", lambda _: wanted)
+
+
 def test_a_dry_run_keeps_no_address(objects: Objects, network: FakeNetwork) -> None:
     objects.create(SERVICES, NS, named("a"))
     tried = objects.update(SERVICES, NS, "a", lambda _: service("a"), dry_run=True)

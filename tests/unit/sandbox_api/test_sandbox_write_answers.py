@@ -171,6 +171,42 @@ async def test_another_uid_is_told_before_a_missing_version(server: Server) -> N
     assert (await server.ask("PUT", f"{WIDGETS_PATH}/w", widget("w"))).json["reason"] == "Invalid"
 
 
+async def test_a_custom_object_of_another_kind_is_invalid(server: Server) -> None:
+    server.objects.create(DEFINITIONS, "", definition())
+    wrong = {**widget("w"), "kind": "Wrong"}
+    created = await server.post(WIDGETS_PATH, wrong)
+    await server.post(WIDGETS_PATH, widget("w"))
+    answers = [created, await server.patch(f"{WIDGETS_PATH}/w", {"kind": "Wrong"}, MERGE_PATCH)]
+
+    assert [(each.code, each.json["details"]["causes"][0]["field"]) for each in answers] == [(422, "kind")] * 2
+    assert (await server.ask("PUT", f"{WIDGETS_PATH}/w", wrong)).json["details"]["causes"][0]["field"] == (
+        "metadata.resourceVersion"
+    )
+    assert (await apply(server, f"{WIDGETS_PATH}/w", wrong)).code == 400
+
+
+async def test_no_managed_fields_forget_the_owners_of_built_in_objects_alone(server: Server) -> None:
+    server.objects.create(DEFINITIONS, "", definition())
+    paths = {WIDGETS_PATH: widget("w", size=2), MAPS: config_map("w")}
+    left = []
+    for path, body in paths.items():
+        await server.post(path, body)
+        change: Object = {"metadata": {"managedFields": []}}
+        left.append(owned((await server.patch(f"{path}/w", change, MERGE_PATCH)).json))
+
+    assert left == [{"tester": {"f:spec": {".": {}, "f:size": {}}}}, {}]
+
+
+async def test_an_applied_status_of_a_custom_object_owns_nothing_else(server: Server) -> None:
+    server.objects.create(DEFINITIONS, "", definition())
+    await server.post(WIDGETS_PATH, widget("w", size=2))
+    wanted = {**widget("w", size=2), "status": {"size": 1}}
+    wanted["metadata"]["labels"] = {"app": "a"}
+    answer = await apply(server, f"{WIDGETS_PATH}/w/status", wanted)
+
+    assert owned(answer.json)["one"] == {"f:status": {"f:size": {}}}
+
+
 @pytest.mark.parametrize("field", ["kind", "apiVersion"])
 async def test_only_objects_of_built_in_kinds_may_leave_their_kind_out(server: Server, field: str) -> None:
     server.objects.create(DEFINITIONS, "", definition())

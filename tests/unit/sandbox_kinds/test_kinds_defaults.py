@@ -162,6 +162,12 @@ def test_service_points_at_its_own_port(find: Find) -> None:
     assert not spec.keys() & {"clusterIP", "ipFamilies", "ipFamilyPolicy"}  # given by whoever stores it
 
 
+def test_service_without_affinity_keeps_no_settings_of_one(find: Find) -> None:
+    settings = {"clientIP": {"timeoutSeconds": 5}}
+    service = {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}], "sessionAffinityConfig": settings}}
+    assert "sessionAffinityConfig" not in filled(find("services"), service)["spec"]
+
+
 def test_secret_texts_are_encoded_over_its_data(find: Find) -> None:
     secret = {"metadata": {"name": "s"}, "data": {"a": "eA==", "b": "eA=="}, "stringData": {"b": "y"}}
     assert filled(find("secrets"), secret) == {

@@ -241,7 +241,8 @@ def _preview_lines(dialog: Dialog, preview: Preview, width: int) -> list[Line]:
     if preview.same_as:
         lines += _labelled("Same as", printable(preview.same_as), width, "key")
     if preview.refusal:
-        lines += [BLANK, *wrap(line(Span(f"Can't be done now: {printable(preview.refusal)}", "bad")), width)]
+        gap = [BLANK] if lines else []
+        lines += [*gap, *wrap(line(Span(f"Can't be done now: {printable(preview.refusal)}", "bad")), width)]
     return lines
 
 
@@ -372,11 +373,14 @@ def headline(dialog: Dialog, name: str) -> str:
         name: Of the target, which is known before the preview is.
     """
     preview = dialog.preview
-    if preview is None:
-        return printable(f"{dialog.verb.title.capitalize()} {name}", limit=120)
-    if preview.refusal and not preview.lines:
-        return printable(f"{dialog.verb.title.capitalize()} {preview.target.name}", limit=120)
+    if preview is None or (preview.refusal and not preview.lines):
+        return printable(doing(dialog.verb, name), limit=120)
     return printable(preview.title, limit=120)
+
+
+def doing(verb: Verb, name: str) -> str:
+    """What is done to what, as a headline: ``Roll back app-a``, ``Break app-a``."""
+    return f"{verb.title.removesuffix(' something').capitalize()} {name}"
 
 
 def summary(dialog: Dialog) -> str:

@@ -58,4 +58,5 @@ def stray_key_words(key: str, view: View, commands: Iterable[Command]) -> str:
         return f"{named} {title} does nothing in this text; esc goes back."
     views = frozenset[View]().union(*(command.views for command in elsewhere))
     tabs = [f"{name} ({number})" for number, tab, name in TABS if tab in views]
-    return f"{named} {title} works on {' and '.join(tabs) or 'logs and other texts'}, not here."
+    places = " and ".join(filter(None, (", ".join(tabs[:-1]), *tabs[-1:])))
+    return f"{named} {title} works on {places or 'logs and other texts'}, not here."

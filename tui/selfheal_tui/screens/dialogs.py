@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from selfheal_core.domain.escape import printable
 from selfheal_tui.operation import Operation
-from selfheal_tui.present.confirmation import dialog_lines, headline
+from selfheal_tui.present.confirmation import dialog_lines, doing, headline
 from selfheal_tui.present.glyphs import plain
 from selfheal_tui.present.spans import BLANK, Line, Span, line, width_of, wrap
 from selfheal_tui.screens.frame import parts_of, typed
@@ -250,8 +250,8 @@ class LeaveDialog(Overlay):
         lines: list[Line] = []
         for dialog in running:
             name = dialog.preview.target.name if dialog.preview else ""
-            what = f"{dialog.verb.title.capitalize()} {printable(name)} runs in this console and ends with it"
-            lines += wrap(line(f"{what}: what was sent stays, and may be left half done."), width)
+            what = f"Still running here: {printable(doing(dialog.verb, name))}."
+            lines += wrap(line(f"{what} It ends with this console; what was sent may be left half done."), width)
         keys = line(Span("[ Stay ]", "title"), Span("  enter or esc", "dim"), "    ", Span("y", "key"), " leave")
         return self._question, [*lines, BLANK, keys]
 

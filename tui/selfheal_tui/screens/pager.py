@@ -226,7 +226,7 @@ class LogsScreen(PagerScreen):
         feed, request = self.session.feed, self.request
         try:
             self.containers = await feed.containers(request.namespace, request.pods[0])
-            # From here on the server is there: a pod that logs nothing is not the console's delay.
+            # A pod may log nothing for hours: what is said until then must not look like a delay of the console.
             self.note = "no line yet"
             self.redraw_heading()
             async with aclosing(feed.logs(request)) as batches:
