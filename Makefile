@@ -157,7 +157,7 @@ lab-test: $(DEV) $(TOOLS) $(EVERY_TOOL) ## every test that needs a real Kubernet
 	$(BIN)/python -m pytest --lab tests/lab && own=0 || own=$$?; \
 	if [ -n "$(TEST_ARGS)" ]; then $(LAB) with -- $(BIN)/python -m pytest --lab --cluster lab $(TEST_ARGS) && exit $$own; exit 1; fi; \
 	echo "lab-test: the layers wait more than they work, so random calls are compared beside them; that report follows"; \
-	$(BIN)/python -m pytest --lab tests/fuzz > $(VENV)/lab-test.log 2>&1 & beside=$$!; \
+	nice -n 10 $(BIN)/python -m pytest --lab tests/fuzz > $(VENV)/lab-test.log 2>&1 & beside=$$!; \
 	trap 'kill $$beside; exit 130' INT TERM; \
 	$(LAB) with -- $(BIN)/python -m pytest --lab --cluster lab $(LAB_TESTS) && layers=0 || layers=$$?; \
 	wait $$beside && calls=0 || calls=$$?; \

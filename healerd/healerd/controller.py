@@ -59,8 +59,10 @@ class Records(Protocol):
     def holds(self, holds: tuple[Hold, ...]) -> None:
         """What is held now."""
 
-    async def known_good(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
-        """A revision that was watched for its soak time, and what runs it."""
+    async def known_good(
+        self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None, watching_since: float | None
+    ) -> None:
+        """A revision that was watched for its soak time, what runs it, and since when, see `joined`."""
 
 
 def correct(memory: HealMemory, outcome: Outcome, now: float) -> HealMemory:
@@ -109,6 +111,7 @@ class Controller:
         self._configuration = configuration
         self._metrics = metrics
         self._clock = clock
+        self._began_at = clock()
         self._memory = HealMemory()
         self._soaks: Mapping[ReleaseKey, Soak] = {}
 
@@ -188,7 +191,9 @@ class Controller:
             return
         for release, record in result.records:
             if may_begin():
-                await self._recorder.known_good(release, record, soaks[release].workload)
+                soak = soaks[release]
+                since = self._began_at if soak.healthy_from_the_first_look else None
+                await self._recorder.known_good(release, record, soak.workload, since)
             else:
                 soaks[release] = replace(soaks[release], written=None)  # due again at the next look
 

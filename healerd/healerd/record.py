@@ -100,10 +100,12 @@ class Recorder:
         for hold in holds:
             self._metrics.held_pods.labels(hold.gate).inc()
 
-    async def known_good(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
+    async def known_good(
+        self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None, watching_since: float | None
+    ) -> None:
         """Add one revision's record to the release's ConfigMap, which the workload owns; keeps what others wrote."""
         try:
-            await self._merge_record(release, record, workload)
+            await self._merge_record(release, record, workload, watching_since)
         except ApiError as error:
             self._metrics.known_good_records.labels("failed").inc()
             log.warning("known good not recorded", release=release.name, namespace=release.namespace, why=str(error))
@@ -119,7 +121,9 @@ class Recorder:
         self._said = said if repeated else {**said, key: (outcome.message, now)}
         return not repeated
 
-    async def _merge_record(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
+    async def _merge_record(
+        self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None, watching_since: float | None
+    ) -> None:
         name = config_map_name(release.name)
         where = path("v1", "configmaps", namespace=release.namespace, name=name)
         try:
@@ -129,7 +133,7 @@ class Recorder:
             await self._client.create(everywhere, config_map_body(release, [record], owners=_owners(workload)))
             return
         records = decode_records(current)
-        records[record.revision] = joined(records.get(record.revision), record)
+        records[record.revision] = joined(records.get(record.revision), record, watching_since=watching_since)
         version = current.metadata.resource_version
 
         async def write(owners: tuple[OwnerReference, ...]) -> None:

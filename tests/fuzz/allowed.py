@@ -53,9 +53,25 @@ ALLOWED: tuple[Allowed, ...] = (
     ),
     Allowed(
         "internalTrafficPolicy of a Service that becomes an ExternalName",
-        "Kubernetes stores it on, shows it in watches alone, and the type has no use for it",
+        "Kubernetes stores it on, shows it in watches and deletions alone, and the type has no use for it",
         kinds="Service",
-        field=r".*(managedFields\[\]\.fieldsV1\.f:spec\.f:|\[\]\.object\.spec\.)internalTrafficPolicy",
+        field=r"(.*\.)?(managedFields\[\]\.fieldsV1\.f:spec\.f:|spec\.)internalTrafficPolicy",
+    ),
+    Allowed(
+        "an applied map where a number or a text must be",
+        "both refuse it, Kubernetes after it has told of conflicts",
+        verbs="apply",
+        field="code",
+        real="^409 Apply failed",
+        sandbox="^500 failed to create typed patch object .*cannot unmarshal object",
+    ),
+    Allowed(
+        "an application without a name that gives up all labels",
+        "Kubernetes takes the name of what is there away with them, and then misses it",
+        verbs="apply",
+        field="code",
+        real="was undeterminable",
+        sandbox="^200",
     ),
     Allowed(
         "a Service without a name",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from selfheal_core.domain.escape import printable
-from selfheal_core.domain.exits import MESSAGE_LIMIT, exit_clause, last_run, run_seconds
+from selfheal_core.domain.exits import MESSAGE_LIMIT, exit_clause, last_run, run_seconds, went_with_its_node
 from selfheal_core.domain.objects import Condition, ContainerStatus, Pod
 from selfheal_core.domain.snapshot import PodState, Severity
 from selfheal_core.domain.times import parse_time
@@ -300,7 +300,7 @@ def _waiting(pod: Pod, status: ContainerStatus, now: float, label: str) -> Diagn
 def _ended(pod: Pod, status: ContainerStatus, label: str) -> Diagnosis:
     ended = status.state.terminated
     assert ended is not None
-    if status.restart_count > 0:
+    if status.restart_count > 0 and not went_with_its_node(ended):
         return _crash_loop(pod, status, label)
     reason = f"{label}{status.name} {exit_clause(ended, _memory_limit(pod, status.name))}"
     return Diagnosis("unready", "bad", reason, parse_time(ended.finished_at))
@@ -342,7 +342,7 @@ def _crash_loop(pod: Pod, status: ContainerStatus, label: str) -> Diagnosis:
 def _was_looping(status: ContainerStatus) -> bool:
     """Two short runs in a row: it crashed again before the kubelet forgot its back-off."""
     ended = status.last_state.terminated
-    if ended is None or status.restart_count < 2:
+    if ended is None or status.restart_count < 2 or went_with_its_node(ended):
         return False
     lasted = run_seconds(ended)
     return lasted is not None and lasted < BACKOFF_RESET_SECONDS

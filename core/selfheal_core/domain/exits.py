@@ -25,6 +25,11 @@ def run_seconds(ended: Terminated) -> float | None:
     return None if started is None or finished is None else max(0.0, finished - started)
 
 
+def went_with_its_node(ended: Terminated) -> bool:
+    """Whether nobody saw the run end: so a kubelet reports runs from before its node rebooted, which are no crashes."""
+    return (ended.exit_code, ended.reason) == (255, "Unknown")
+
+
 def short_exit(ended: Terminated | None) -> str:
     """Code and reason for a table cell: ``1 Error``, ``137 OOMKilled``; "" for none."""
     return "" if ended is None else f"{ended.exit_code} {ended.reason}".rstrip()
@@ -53,6 +58,8 @@ def exit_clause(ended: Terminated, memory_limit: str = "") -> str:
         return f"can't be started ({ended.reason}){_quoted(ended.message)}"
     if ended.reason == "ContainerStatusUnknown":
         return "was lost: the node no longer knows how it ended"
+    if went_with_its_node(ended):
+        return f"ended with its node's reboot (255 Unknown){_after(ended)}"
     meaning = _MEANINGS.get(ended.exit_code, "")
     if ended.exit_code == 0:
         meaning = "it ended by itself though it is meant to run on"

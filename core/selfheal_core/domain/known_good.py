@@ -134,19 +134,27 @@ def with_record(revision: Revision, record: KnownGood | None) -> Revision:
     )
 
 
-def joined(on_record: KnownGood | None, seen: KnownGood) -> KnownGood:
+def joined(on_record: KnownGood | None, seen: KnownGood, *, watching_since: float | None) -> KnownGood:
     """What to write when a revision was seen, given what is on record of it.
 
-    Once good stays good: what broke it later is another fact. A watcher that restarted goes on from the stretch on
-    record if that ended lately; otherwise the longer stretch stays.
+    Once good stays good: what broke it later is another fact. A watcher that restarted goes on from the stretch that
+    its predecessor recorded, if that ended lately; otherwise the longer stretch stays.
+
+    Args:
+        on_record: None if nothing is.
+        seen: By this watcher.
+        watching_since: When this watcher began, if it found the revision healthy at its first look; None if it saw it
+            in another state, so that what it saw is a stretch of its own.
     """
     if on_record is None or not on_record.good:
         return seen
     if not seen.good:
         return on_record
     began, ended, again = on_record.healthy_since, on_record.healthy_until, seen.healthy_since
-    if began is not None and ended is not None and again is not None and again - ended <= WATCHER_GAP_SECONDS:
-        return msgspec.structs.replace(seen, healthy_since=min(began, again))
+    if began is not None and ended is not None and again is not None:
+        resumed = watching_since is not None and ended < watching_since and again - ended <= WATCHER_GAP_SECONDS
+        if resumed or ended >= again:
+            return msgspec.structs.replace(seen, healthy_since=min(began, again))
     return max(on_record, seen, key=lambda record: record.healthy_seconds or 0.0)
 
 
@@ -167,6 +175,11 @@ class Soak:
     healthy_since: float | None = None
     written: KnownGood | None = None
     workload: OwnerKey | None = None
+
+    @property
+    def healthy_from_the_first_look(self) -> bool:
+        """Whether it was never seen in another state."""
+        return self.healthy_since == self.watched_since
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,7 +278,7 @@ def bump_generation(old: Object, new: Object, *, counts_annotations: bool = Fals
     Clients' changes to the annotations of a Deployment count too; its controller writes them with the status.
     """
     generation = old["metadata"].get("generation")
-    if generation is None:
+    if generation is None or old["kind"] in _WITHOUT_GENERATION:  # which a client may have given one all the same
         return
     fields = (old.keys() | new.keys()) - {"metadata", "status"}
     annotated = counts_annotations and (

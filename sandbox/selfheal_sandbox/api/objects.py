@@ -201,7 +201,7 @@ class Objects:
             warnings.extend(service_warnings(resource, new) if subresource != "status" else ())
         if key == SERVICES:
             strategies.reassign_cluster_ip(old, new, self.store.list(SERVICES), self.addresses)
-        if admission.is_unchanged(old, new):
+        if admission.is_unchanged(old, new) and not is_finished(new):
             return old
         if dry_run:
             strategies.release_other_cluster_ip(new, old, self.addresses if key == SERVICES else None)

@@ -101,6 +101,7 @@ def apply(objects: Objects, request: Request, target: Target) -> web.Response:
         if not metadata.get("name"):
             raise errors.unnamed(target.name)
         _check_nulls(resource, applied)
+        _check_values(target, applied)
         first = server_side_apply.first_apply(resource, applied, manager, objects.clock())
         created = objects.create(key, target.place, first, by_update=True, **options)
         return answer(objects, request, target, created, 201)
@@ -117,6 +118,7 @@ def apply(objects: Objects, request: Request, target: Target) -> web.Response:
         )
         _check_place(target, metadata)
         _check_nulls(resource, result)
+        _check_values(target, applied)
         return _with_same_uid(resource, live, result)
 
     changed = objects.update(key, target.place, target.name, merged, subresource=target.subresource, **options)
@@ -160,7 +162,8 @@ def _check_fields(target: Target, applied: Object) -> None:
     place = f"{(applied.get('metadata') or {}).get('namespace', '')}/{target.name}"
     start = f"failed to create typed patch object ({place}; {resource.group_version}, Kind={resource.kind}): "
     findings = schema.check(resource, applied)
-    mismatches = [*findings.type_errors, *(each.message for each in findings.causes if _is_mismatch(each))]
+    mismatches = [each for each in findings.type_errors if not each.startswith(_TOLD_LATE)]
+    mismatches += [each.message for each in findings.causes if _is_mismatch(each)]
     if mismatches:
         raise errors.ApiError(500, "", start + mismatches[0])
     if findings.unknown_fields:
@@ -169,6 +172,21 @@ def _check_fields(target: Target, applied: Object) -> None:
         server_side_apply.check_keys(applied, schema.root(resource), custom=resource.is_custom)
     except errors.ApiError as error:
         raise errors.ApiError(500, "", start + error.message) from None
+
+
+_TOLD_LATE = ("quantities must match", "parsing time", "illegal base64")
+"""Beginnings of errors that no schema finds: they are told once the values are read, after conflicts."""
+
+
+def _check_values(target: Target, applied: Object) -> None:
+    """Refuse texts that cannot be read as what they stand for.
+
+    Raises:
+        ApiError: 500 without a reason, as the API server has it.
+    """
+    unreadable = schema.check(target.resource, applied).type_errors
+    if unreadable:
+        raise errors.ApiError(500, "", f"failed to create new object: {unreadable[0]}")
 
 
 def _is_mismatch(problem: Cause) -> bool:

@@ -196,13 +196,19 @@ def conflict_error(conflicts: list[Conflict]) -> errors.ApiError:
 
 def _listed(conflicts: list[Conflict]) -> str:
     by_manager: dict[str, list[str]] = {}
-    for conflict in conflicts:
+    for conflict in sorted(conflicts, key=lambda conflict: _identifier(conflict.entry)):
         by_manager.setdefault(_manager_text(conflict.entry), []).append(field_sets.text_of(conflict.path))
     blocks = [
         "\n".join([f"conflicts with {manager}:", *(f"- {path}" for path in paths)])
-        for manager, paths in sorted(by_manager.items())
+        for manager, paths in by_manager.items()
     ]
     return "\n".join(blocks)
+
+
+def _identifier(item: Object) -> str:
+    """Return what the API server sorts managers by (BuildManagerIdentifier of apimachinery's managedfields)."""
+    names = ("manager", "operation", *(["apiVersion"] if item.get("operation") == "Update" else []), "subresource")
+    return json.dumps({name: item[name] for name in names if item.get(name)}, separators=(",", ":"))
 
 
 def _manager_text(item: Object) -> str:
@@ -220,7 +226,7 @@ def merge(live: Any, applied: Any, node: SchemaNode) -> Any:
         merged = {name: merge(live.get(name), item, schema.child(node, name)) for name, item in applied.items()}
         return {**live, **merged}
     if applied is None and isinstance(live, dict | list):
-        return live  # a null owns a map or list, and leaves it as it is
+        return live or None  # a null owns a map or list, and leaves what is in it
     if isinstance(live, list) and isinstance(applied, list):
         if any(field_sets.is_atomic(side, node) for side in (live, applied) if side):
             return applied

@@ -53,7 +53,7 @@ def service_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
         yield from (cause.invalid("spec.selector", key, problem) for problem in qualified_name(key))
         yield from (cause.invalid("spec.selector", value, problem) for problem in label_value(value))
     if kind == "ExternalName":
-        yield from _external_name_causes(spec)
+        yield from _external_name_causes(spec, before)
     elif not ports and spec.get("clusterIP") != "None":
         yield cause.required("spec.ports")
     for index, port in enumerate(ports):
@@ -61,9 +61,6 @@ def service_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     yield from _repeated_ports(ports)
     if kind != "LoadBalancer" and ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
         yield cause.forbidden("status.loadBalancer.ingress", "may only be used when `spec.type` is 'LoadBalancer'")
-    takes_over = before.get("clusterIPs") and not spec.get("clusterIPs") and before.get("clusterIP") != address
-    if kind == "ExternalName" and address and not takes_over:  # another address passes where there was one
-        yield cause.forbidden("spec.clusterIPs", "may not be set for ExternalName services")
 
 
 def _is_address(text: str) -> bool:
@@ -74,7 +71,11 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _external_name_causes(spec: Object) -> Iterator[Cause]:
+def _external_name_causes(spec: Object, before: Object) -> Iterator[Cause]:
+    address = spec.get("clusterIP")
+    takes_over = before.get("clusterIPs") and not spec.get("clusterIPs") and before.get("clusterIP") != address
+    if address and not takes_over:  # Kubernetes lets another address pass where there was one
+        yield cause.forbidden("spec.clusterIPs", "may not be set for ExternalName services")
     name = (spec.get("externalName") or "").removesuffix(".")
     if not name:
         yield cause.required("spec.externalName")

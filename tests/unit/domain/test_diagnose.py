@@ -65,6 +65,20 @@ CASES = (
         "running again but not yet for long enough",
     ),
     Case(
+        "its node rebooted twice",
+        pod(containers=(container(restarts=2, running=3, last=run_ended(255, "Unknown", lasted=20, ago=60)),)),
+        "running",
+        "ok",
+        "ready again; before that, container app ended with its node's reboot",
+    ),
+    Case(
+        "its node has just come back",
+        pod(containers=(container(ready=False, restarts=2, ended=run_ended(255, "Unknown")),), conditions=not_ready()),
+        "unready",
+        "bad",
+        "container app ended with its node's reboot (255 Unknown) after 2s",
+    ),
+    Case(
         "has outlived the run that crashed",
         pod(containers=(container(restarts=4, running=45, last=run_ended(lasted=20, ago=60)),)),
         "running",

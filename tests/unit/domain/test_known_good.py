@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from selfheal_core.domain.applications import Parts, build_application
 from selfheal_core.domain.known_good import (
     CONFIG_MAP_LABELS,
@@ -126,19 +128,32 @@ def good(since: float, until: float) -> KnownGood:
 
 
 def test_a_watcher_that_restarted_goes_on_from_the_record() -> None:
-    assert joined(good(NOW - 5_000, NOW - 100), good(NOW, NOW + 60)) == good(NOW - 5_000, NOW + 60)
+    assert joined(good(NOW - 5_000, NOW - 100), good(NOW, NOW + 60), watching_since=NOW - 5) == good(
+        NOW - 5_000, NOW + 60
+    )
+
+
+@pytest.mark.parametrize("watching_since", [None, NOW - 1_000], ids=["trouble seen", "watched all the time"])
+def test_a_stretch_that_this_watcher_saw_begin_is_not_joined_to_an_older_one(watching_since: float | None) -> None:
+    older, seen = good(NOW - 200, NOW - 100), good(NOW, NOW + 60)
+    assert joined(older, seen, watching_since=watching_since) == older
+
+
+def test_a_stretch_that_was_taken_over_goes_on_growing() -> None:
+    taken_over = joined(good(NOW - 5_000, NOW - 100), good(NOW, NOW + 60), watching_since=NOW - 5)
+    assert joined(taken_over, good(NOW, NOW + 360), watching_since=NOW - 5) == good(NOW - 5_000, NOW + 360)
 
 
 def test_the_longer_of_two_separate_stretches_stays_on_record() -> None:
     long_ago = good(NOW - 90_000, NOW - 80_000)
-    assert joined(long_ago, good(NOW, NOW + 60)) == long_ago
-    assert joined(good(NOW - 90_000, NOW - 89_990), good(NOW, NOW + 60)) == good(NOW, NOW + 60)
+    assert joined(long_ago, good(NOW, NOW + 60), watching_since=NOW) == long_ago
+    assert joined(good(NOW - 90_000, NOW - 89_990), good(NOW, NOW + 60), watching_since=NOW) == good(NOW, NOW + 60)
 
 
 def test_a_revision_once_good_stays_good() -> None:
-    assert joined(good(NOW - 100, NOW), KnownGood(7, False)) == good(NOW - 100, NOW)
-    assert joined(KnownGood(7, False), good(NOW, NOW + 60)) == good(NOW, NOW + 60)
-    assert joined(None, KnownGood(7, False)) == KnownGood(7, False)
+    assert joined(good(NOW - 100, NOW), KnownGood(7, False), watching_since=None) == good(NOW - 100, NOW)
+    assert joined(KnownGood(7, False), good(NOW, NOW + 60), watching_since=None) == good(NOW, NOW + 60)
+    assert joined(None, KnownGood(7, False), watching_since=None) == KnownGood(7, False)
 
 
 def test_records_survive_the_config_map() -> None:

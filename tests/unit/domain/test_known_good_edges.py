@@ -86,7 +86,7 @@ def good(since: float, until: float) -> KnownGood:
 def test_a_watcher_goes_on_from_a_record_that_ended_lately_enough(beyond: float, since: float) -> None:
     ended = NOW - WATCHER_GAP_SECONDS - beyond
 
-    assert joined(good(NOW - 5_000, ended), good(NOW, NOW + 9_000)).healthy_since == since
+    assert joined(good(NOW - 5_000, ended), good(NOW, NOW + 9_000), watching_since=NOW).healthy_since == since
 
 
 def test_the_config_map_is_the_whole_object() -> None:

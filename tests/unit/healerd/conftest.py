@@ -87,6 +87,7 @@ class Notebook:
     outcomes: list[Outcome] = field(default_factory=list)
     held: tuple[Hold, ...] = ()
     good: list[tuple[ReleaseKey, KnownGood]] = field(default_factory=list)
+    watching_since: list[float | None] = field(default_factory=list)
     takes: Callable[[], None] = lambda: None
 
     async def outcome(self, outcome: Outcome, now: float) -> None:
@@ -95,8 +96,11 @@ class Notebook:
     def holds(self, holds: tuple[Hold, ...]) -> None:
         self.held = holds
 
-    async def known_good(self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None) -> None:
+    async def known_good(
+        self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None, watching_since: float | None
+    ) -> None:
         self.good.append((release, record))
+        self.watching_since.append(watching_since)
         self.takes()
 
 
@@ -127,7 +131,9 @@ def stand(*, dry_run: bool = False, policy: HealPolicy | None = None) -> Stand:
     configuration = Configuration(replace(policy or HealPolicy(), own_namespace="selfheal-system"), dry_run=dry_run)
     shown, evictions, notebook, metrics = Picture(picture()), Evictions(), Notebook(), Metrics()
     made: list[Stand] = []
-    controller = Controller(shown, evictions, notebook, configuration, metrics, clock=lambda: made[0].now)
+    controller = Controller(
+        shown, evictions, notebook, configuration, metrics, clock=lambda: made[0].now if made else NOW
+    )
     made.append(Stand(shown, evictions, notebook, metrics, controller))
     return made[0]
 

@@ -210,10 +210,10 @@ async def test_what_was_decided_a_while_ago_is_decided_anew(healer: Stand) -> No
     assert [asked[1] for asked in healer.evictions.asked] == ["a-1", "b-1", "c-1"]
 
 
-def release(name: str) -> Application:
-    """A healthy application of one release."""
+def release(name: str, ready: int = 2) -> Application:
+    """An application of one release that wants two pods."""
     app = AppKey("shop", name)
-    running = deployment(name, namespace="shop", release=name, revision=7, uid=f"{name}-uid")
+    running = deployment(name, namespace="shop", release=name, revision=7, uid=f"{name}-uid", ready=ready)
     return build_application(Parts(app, (), [running]), None, NOW)
 
 
@@ -231,6 +231,18 @@ async def test_a_revision_that_could_not_be_recorded_in_time_is_recorded_at_the_
     await healer.controller.look()
 
     assert [key.name for key, _ in healer.notebook.good] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("ready_at_first", "since"), [(2, NOW), (1, None)], ids=["healthy", "in trouble"])
+async def test_only_what_was_healthy_at_the_first_look_may_go_on_from_an_older_record(
+    healer: Stand, ready_at_first: int, since: float | None
+) -> None:
+    for ready, seconds in ((ready_at_first, 1), (2, 61), (2, 0)):
+        healer.show(applications=(release("a", ready=ready),))
+        await healer.controller.look()
+        healer.passes(seconds)
+
+    assert healer.notebook.watching_since == [since]
 
 
 async def test_a_dry_run_asks_the_server_to_check_only() -> None:

@@ -64,7 +64,7 @@ def owners(config_map: Object) -> list[str]:
 
 
 async def test_the_first_record_belongs_to_what_runs_the_release(cluster: LiveCluster, workload: OwnerKey) -> None:
-    await recorder(cluster.client).known_good(RELEASE, FIRST, workload)
+    await recorder(cluster.client).known_good(RELEASE, FIRST, workload, None)
 
     assert owners(on_record(cluster)) == ["app-a"]
 
@@ -74,18 +74,18 @@ async def test_a_record_without_an_owner_gets_one_with_the_next_revision(
 ) -> None:
     cluster.create(CONFIG_MAPS, config_map_body(RELEASE, [FIRST]))
 
-    await recorder(cluster.client).known_good(RELEASE, SECOND, workload)
+    await recorder(cluster.client).known_good(RELEASE, SECOND, workload, None)
 
     assert owners(on_record(cluster)) == ["app-a"]
     assert list(on_record(cluster)["data"]) == ["1", "2"]
 
 
 async def test_whoever_owns_a_record_stays(cluster: LiveCluster, workload: OwnerKey) -> None:
-    await recorder(cluster.client).known_good(RELEASE, FIRST, workload)
+    await recorder(cluster.client).known_good(RELEASE, FIRST, workload, None)
     other = cluster.create(DEPLOYMENTS, deployment("app-b", 0, "app:1", {}))
 
     await recorder(cluster.client).known_good(
-        RELEASE, SECOND, OwnerKey("Deployment", NAMESPACE, "app-b", other["metadata"]["uid"])
+        RELEASE, SECOND, OwnerKey("Deployment", NAMESPACE, "app-b", other["metadata"]["uid"]), None
     )
 
     assert owners(on_record(cluster)) == ["app-a"]
@@ -97,7 +97,7 @@ async def test_where_no_owner_may_be_set_the_record_is_written_all_the_same(
     cluster.create(CONFIG_MAPS, config_map_body(RELEASE, [FIRST]))
     client = WithoutDeletion(cluster.client.connection, user_agent="tests/1")
 
-    await recorder(client).known_good(RELEASE, SECOND, workload)
+    await recorder(client).known_good(RELEASE, SECOND, workload, None)
 
     assert owners(on_record(cluster)) == []
     assert list(on_record(cluster)["data"]) == ["1", "2"]

@@ -214,6 +214,18 @@ async def test_apply_refuses(server: Server, body: Any, query: dict[str, str], c
     assert (await server.patch(f"{MAPS}/c", json.dumps(body), APPLY_PATCH, **query)).code == code
 
 
+@pytest.mark.parametrize(("requests", "code"), [({"cpu": "x"}, 409), ("text", 500)])
+async def test_conflicts_are_told_before_quantities_that_cannot_be_read(
+    server: Server, requests: Any, code: int
+) -> None:
+    server.objects.create(("apps", "deployments"), "default", deployment("d"), manager="kubectl")
+    wanted = deployment("d", replicas=9)
+    wanted["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": requests}
+    body = json.dumps(wanted)
+    assert (await server.patch(f"{APPS}/d", body, APPLY_PATCH, fieldManager="argo")).code == code
+    assert (await server.patch(f"{APPS}/d", body, APPLY_PATCH, fieldManager="argo", force="true")).code == 500
+
+
 async def test_applying_over_an_object_that_is_not_there_needs_no_subresource(server: Server) -> None:
     answer = await server.patch(f"{APPS}/d/status", deployment("d"), APPLY_PATCH, fieldManager="m")
 

@@ -242,6 +242,12 @@ def test_generation_counts_changes_of_the_spec_only(objects: Objects) -> None:
     assert generation(lambda old: with_status(old, replicas=7), "status") == 2
 
 
+def test_a_generation_that_a_client_gave_is_not_counted_on(objects: Objects) -> None:
+    objects.create(CONFIG_MAPS, NS, config_map("c", generation=7))
+
+    assert objects.update(CONFIG_MAPS, NS, "c", data("2"))["metadata"]["generation"] == 7
+
+
 def test_generation_counts_annotations_of_a_deployment_that_clients_change(objects: Objects) -> None:
     created = objects.create(DEPLOYMENTS, NS, deployment("d"))
 

@@ -123,6 +123,16 @@ def test_several_conflicts_are_listed_by_manager() -> None:
     )
 
 
+def test_conflicts_with_a_scale_are_listed_before_those_with_the_rest_of_its_manager() -> None:
+    live = updated(None, deployment("d"), "kubectl")
+    live = updated(live, {**live, "spec": {**live["spec"], "replicas": 5}}, "kubectl", "scale")
+    wanted = deployment("d")
+    wanted["spec"]["template"]["spec"]["containers"][0]["image"] = "busybox:2"
+    with pytest.raises(ApiError) as caught:
+        applied(live, wanted, "argo")
+    assert caught.value.message.index('"kubectl" with subresource') < caught.value.message.index('"kubectl" using')
+
+
 def test_force_takes_the_field_from_the_other_manager() -> None:
     live = created(config_map("c", {"a": "1", "b": "1"}))
     live = applied(live, config_map("c", {"a": "2"}), "two", force=True)

@@ -162,6 +162,14 @@ async def test_an_object_may_be_applied_as_one_that_is_being_deleted(server: Ser
     assert (await server.get(f"{MAPS}/c")).code == 404
 
 
+async def test_what_is_being_deleted_without_finalizers_goes_with_a_write_that_changes_nothing(server: Server) -> None:
+    await apply(server, f"{MAPS}/c", config_map("c", **WHEN))
+    again = await apply(server, f"{MAPS}/c", config_map("c", **WHEN))
+
+    assert again.code == 200
+    assert (await server.get(f"{MAPS}/c")).code == 404
+
+
 async def test_another_uid_is_told_before_a_missing_version(server: Server) -> None:
     server.objects.create(DEFINITIONS, "", definition())
     await server.post(WIDGETS_PATH, widget("w"))
