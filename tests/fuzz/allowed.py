@@ -66,14 +66,6 @@ ALLOWED: tuple[Allowed, ...] = (
         sandbox="^500 failed to create typed patch object .*cannot unmarshal object",
     ),
     Allowed(
-        "an application without a name that gives up all labels",
-        "Kubernetes takes the name of what is there away with them, and then misses it",
-        verbs="apply",
-        field="code",
-        real="was undeterminable",
-        sandbox="^200",
-    ),
-    Allowed(
         "a Service without a name",
         "Kubernetes looks for an address first, and tells that it found none for it",
         verbs="create",

@@ -117,6 +117,8 @@ def apply(objects: Objects, request: Request, target: Target) -> web.Response:
             now=objects.clock(),
         )
         _check_place(target, metadata)
+        if not metadata.get("name") and _has_owned_metadata(live) and not _has_owned_metadata(result):
+            raise errors.unnamed(target.name)  # on a cluster the name goes with the last field of the metadata
         _check_nulls(resource, result)
         _check_values(target, applied)
         return _with_same_uid(resource, live, result)
@@ -187,6 +189,10 @@ def _check_values(target: Target, applied: Object) -> None:
     unreadable = schema.check(target.resource, applied).type_errors
     if unreadable:
         raise errors.ApiError(500, "", f"failed to create new object: {unreadable[0]}")
+
+
+def _has_owned_metadata(obj: Object) -> bool:
+    return any("f:metadata" in entry.get("fieldsV1", ()) for entry in obj["metadata"].get("managedFields", ()))
 
 
 def _is_mismatch(problem: Cause) -> bool:

@@ -72,6 +72,15 @@ async def test_an_application_that_changes_nothing_keeps_the_version(server: Ser
     assert again.json["metadata"]["resourceVersion"] == changed.json["metadata"]["resourceVersion"]
 
 
+async def test_a_name_is_missed_once_nobody_owns_any_metadata(server: Server) -> None:
+    nameless = {**config_map("c"), "metadata": {}}
+    await apply(server, f"{MAPS}/c", config_map("c", labels={"app": "a"}))
+
+    assert (await apply(server, f"{MAPS}/c", nameless)).code == 400
+    await server.patch(f"{MAPS}/c", {"metadata": {"annotations": {"a": "b"}}}, MERGE_PATCH)
+    assert (await apply(server, f"{MAPS}/c", nameless)).code == 200
+
+
 async def test_a_null_that_is_applied_owns_its_field_and_leaves_what_is_in_it(server: Server) -> None:
     path = "/apis/coordination.k8s.io/v1/namespaces/default/leases/a"
     lease: Object = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "a"}}
