@@ -84,7 +84,8 @@ demo: $(RUNTIME) $(TOOLS) ## a cluster on this machine, the demo in it, the cons
 
 .PHONY: test
 test: $(DEV) $(TOOLS) $(EVERY_TOOL) $(TABLES_VENV)/.done ## every test that needs no root and no cluster of yours
-	@if [ -n "$(TEST_ARGS)" ]; then exec $(BIN)/python -m pytest $(TEST_ARGS); fi; \
+	@if $(if $(TEST_ARGS),true,false); then exec $(BIN)/python -m pytest $(TEST_ARGS); fi; \
+	trap 'wait; exit 130' INT; \
 	if [ "$$(getconf _NPROCESSORS_ONLN)" -ge 4 ]; then \
 	  echo "test: the end-to-end tests wait more than they work, so the others run beside them; their report follows"; \
 	  $(BIN)/python -m pytest --ignore=tests/e2e > $(VENV)/test.log 2>&1 & others=$$!; \
@@ -153,12 +154,13 @@ lab-down: $(DEV) ## take it down; nothing of it is left, but the programs in the
 
 .PHONY: lab-test
 lab-test: $(DEV) $(TOOLS) $(EVERY_TOOL) ## every test that needs a real Kubernetes, on a lab of its own or the one that is up
-	@$(LAB) programs; \
+	@trap 'exit 130' INT; \
+	$(LAB) programs; \
 	$(BIN)/python -m pytest --lab tests/lab && own=0 || own=$$?; \
-	if [ -n "$(TEST_ARGS)" ]; then $(LAB) with -- $(BIN)/python -m pytest --lab --cluster lab $(TEST_ARGS) && exit $$own; exit 1; fi; \
+	if $(if $(TEST_ARGS),true,false); then $(LAB) with -- $(BIN)/python -m pytest --lab --cluster lab $(TEST_ARGS) && exit $$own; exit 1; fi; \
 	echo "lab-test: the layers wait more than they work, so random calls are compared beside them; that report follows"; \
 	nice -n 10 $(BIN)/python -m pytest --lab tests/fuzz > $(VENV)/lab-test.log 2>&1 & beside=$$!; \
-	trap 'kill $$beside; exit 130' INT TERM; \
+	trap 'kill $$beside 2>/dev/null || :; exit 130' INT TERM; \
 	$(LAB) with -- $(BIN)/python -m pytest --lab --cluster lab $(LAB_TESTS) && layers=0 || layers=$$?; \
 	wait $$beside && calls=0 || calls=$$?; \
 	cat $(VENV)/lab-test.log; \

@@ -34,7 +34,7 @@ def complaint(login: str, *, taken: Iterable[str], files: Iterable[str]) -> str:
     Args:
         login: The folder's name.
         taken: Logins of the system.
-        files: What of ``authorized_keys`` and ``kubeconfig`` is there and not empty.
+        files: What of ``authorized_keys`` and ``kubeconfig`` can be read and is not empty.
     """
     if not _LOGIN.fullmatch(login):
         return (
@@ -44,7 +44,7 @@ def complaint(login: str, *, taken: Iterable[str], files: Iterable[str]) -> str:
         return f"operator {login} is left out: the system has an account of that name"
     missing = sorted({"authorized_keys", "kubeconfig"} - set(files))
     if missing:
-        return f"operator {login} is left out: {' and '.join(missing)} missing or empty in {login}/"
+        return f"operator {login} is left out: {' and '.join(missing)} missing, empty or not readable in {login}/"
     return ""
 
 

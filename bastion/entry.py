@@ -43,14 +43,19 @@ def run(places: Places, arrivals: "Arrivals") -> int:
         say([str(error)])
         return error.exit_code
     except OSError as error:
-        say(
-            [
-                f"{error.filename}: {error.strerror}; mount a writable folder at {places.journals} and memory at "
-                f"{places.run.parent} and {places.homes}, and run as root"
-            ]
-        )
+        say([f"{error.filename}: {error.strerror}; {remedy(str(error.filename), places)}"])
         return 1
     return 0
+
+
+def remedy(path: str, places: Places) -> str:
+    """What to do about a file or folder that can't be used: those that are mounted for it to read, or its own."""
+    if any(Path(path).is_relative_to(mounted) for mounted in (places.operators, places.host_keys)):
+        return "root of the container has to own what is mounted: chown -R root:root, with rootless podman yourself"
+    return (
+        f"mount a writable folder at {places.journals} and memory at {places.run.parent} and {places.homes}, "
+        "and run as root"
+    )
 
 
 def close_folders(places: Places) -> None:
@@ -64,10 +69,13 @@ def install_host_keys(places: Places) -> list[Path]:
 
     Raises:
         SelfhealError: There is none; a bastion that makes up its own can't be told from another.
+        OSError: One can't be read.
     """
     target = places.run / "host_keys"
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = sorted(places.host_keys.glob("ssh_host_*_key"))
+    # Not glob: of a folder that it may not read it says that it is empty.
+    mounted = places.host_keys.iterdir() if places.host_keys.is_dir() else ()
+    found = sorted(key for key in mounted if key.match("ssh_host_*_key"))
     if not found:
         raise SelfhealError(
             f"no host key (ssh_host_*_key) in {places.host_keys}",

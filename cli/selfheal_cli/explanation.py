@@ -123,7 +123,7 @@ def explain_pod(row: PodRow, snapshot: Snapshot, policy: HealPolicy, now: float,
 def explain_application(
     app: Application, snapshot: Snapshot, policy: HealPolicy, now: float, last_words: str = ""
 ) -> Explanation:
-    """Explain an application by the pod that healerd would look at first, else by the one that is in most trouble."""
+    """Explain an application by one that restarted too often of its pods, else by any; by the one in most trouble."""
     rows = [snapshot.pods[uid] for uid in app.pods if uid in snapshot.pods]
     worst = max(rows, key=lambda row: (is_triggered(row, policy), *_trouble(row)), default=None)
     about = explain_pod(worst, snapshot, policy, now) if worst is not None else None

@@ -70,11 +70,10 @@ def correct(memory: HealMemory, outcome: Outcome, now: float) -> HealMemory:
     match outcome.result:
         case "blocked":
             return note_budget_refusal(memory, outcome.action, outcome.message, now, outcome.retry_after_seconds)
-        case "gone":
+        case "failed" if outcome.in_doubt:
+            return note_in_doubt(memory, outcome.action, now)
+        case "gone" | "failed":
             return note_not_carried_out(memory, outcome.action)
-        case "failed":
-            note = note_in_doubt if outcome.in_doubt else note_not_carried_out
-            return note(memory, outcome.action)
         case "evicted" | "dry-run":
             return memory
 

@@ -91,8 +91,10 @@ class Recorder:
             answer=outcome.message,
         )
         reason = REASONS.get(outcome.result)
-        if reason is not None and self._is_news(outcome, now):
-            await self._say(action, reason, sentence(outcome), now)
+        if reason is None or not self._is_news(outcome, now):
+            return
+        if await self._say(action, reason, sentence(outcome), now):
+            self._said[(action.uid, outcome.result)] = (outcome.message, now)
 
     def holds(self, holds: tuple[Hold, ...]) -> None:
         """Show how many pods each gate holds."""
@@ -114,12 +116,10 @@ class Recorder:
             log.info("known good", release=release.name, namespace=release.namespace, revision=record.revision)
 
     def _is_news(self, outcome: Outcome, now: float) -> bool:
-        """Whether this was not said lately; it counts as said from now on."""
-        said = {key: one for key, one in self._said.items() if now - one[1] < SAY_AGAIN_SECONDS}
-        key = (outcome.action.uid, outcome.result)
-        repeated = key in said and said[key][0] == outcome.message
-        self._said = said if repeated else {**said, key: (outcome.message, now)}
-        return not repeated
+        """Whether this was not said lately; what was said longer ago is forgotten."""
+        self._said = {key: one for key, one in self._said.items() if now - one[1] < SAY_AGAIN_SECONDS}
+        said = self._said.get((outcome.action.uid, outcome.result))
+        return said is None or said[0] != outcome.message
 
     async def _merge_record(
         self, release: ReleaseKey, record: KnownGood, workload: OwnerKey | None, watching_since: float | None
@@ -150,7 +150,9 @@ class Recorder:
             # Some clusters let only those change an owner who may delete the object; the record matters more.
             await write(kept)
 
-    async def _say(self, action: Evict, reason: str, message: str, now: float) -> None:
+    async def _say(self, action: Evict, reason: str, message: str, now: float) -> bool:
+        """Write the Events; whether all of them were."""
+        written = True
         for involved in (_pod(action), _owner(action.owner)):
             body = requests.event(
                 involved=involved,
@@ -164,8 +166,10 @@ class Recorder:
             try:
                 await self._client.create(path("v1", "events", namespace=action.namespace), body)
             except ApiError as error:
+                written = False
                 self._metrics.event_failures.inc()
                 log.warning("event not written", reason=reason, pod=action.name, why=str(error))
+        return written
 
 
 def _pod(action: Evict) -> dict[str, str]:

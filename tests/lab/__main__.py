@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 from selfheal_core.errors import BadUsage
 from tests.lab.errors import LabError
@@ -27,6 +28,9 @@ VERBS = {
     "with": "run a command while the lab is up: with -- COMMAND; whoever uses the lab last takes it down",
     "run": "be the process that runs the lab (up starts it in the background)",
 }
+
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What would end the verb 'with', and is for its command to act on."""
 
 
 def main() -> None:
@@ -92,14 +96,36 @@ def _do(verb: str, folder: LabFolder, words: Sequence[str]) -> int:
 
 
 def _run_with(folder: LabFolder, command: Sequence[str]) -> int:
-    """Run a command that needs the lab, and return its exit code; ctrl+c is the command's to act on."""
+    """Run a command that needs the lab, and return its exit code."""
     with running_lab(say, folder.name):
+        return run_to_its_end(command)
+
+
+def run_to_its_end(command: Sequence[str]) -> int:
+    """Run a command and return its exit code, as a shell tells it.
+
+    What would end this process is the command's to act on: ctrl+c is sent to both, the others of `PASSED_ON` by us.
+    """
+    running: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        if running is None:
+            early.append(number)
+        elif number != signal.SIGINT:
+            running.send_signal(number)
+
+    heeded = [number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]  # not under nohup
+    before = {number: signal.signal(number, pass_on) for number in heeded}
+    try:
         running = subprocess.Popen(command)
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            return running.wait()
-        finally:
-            signal.signal(signal.SIGINT, before)
+        for number in early:  # also ctrl+c, which the command was perhaps not there to get
+            running.send_signal(number)
+        code = running.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
 
 
 def _load_images(folder: LabFolder, names: Sequence[str]) -> None:

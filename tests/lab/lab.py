@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -78,15 +78,22 @@ def up(folder: LabFolder, say: Say) -> Lab:
     Raises:
         LabError: it cannot be; nothing but its logs is left.
     """
+    with _used(folder, say) as lab:
+        users.keep(folder)
+        return lab
+
+
+def _used(folder: LabFolder, say: Say) -> AbstractContextManager[Lab]:
+    """Use a lab together with whoever else does."""
     require_machine()
-    users.keep(folder)
-    return _up(folder, say)
+    if folder.runner() is None:
+        prepare(say)  # it takes many minutes the first time, longer than others wait for a lab
+    return users.shared(folder, partial(_up, folder, say), partial(down, folder, say), say)
 
 
 def _up(folder: LabFolder, say: Say) -> Lab:
     if folder.runner() is not None:
         return mend(folder, say)
-    prepare(say)
     folder.make()
     with folder.claim():
         _make_room(folder)
@@ -259,7 +266,5 @@ def running_lab(say: Say, name: str = DEFAULT_NAME) -> Iterator[Lab]:
     Raises:
         LabError: it does not come up.
     """
-    require_machine()
-    folder = LabFolder.of(name)
-    with users.shared(folder, partial(_up, folder, say), partial(down, folder, say), say) as lab:
+    with _used(LabFolder.of(name), say) as lab:
         yield lab

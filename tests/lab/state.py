@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -23,6 +24,9 @@ from tests.lab.node_images import import_if_new
 DEFAULT_NAME = "lab"
 URL = f"https://{API_ADDRESS}:6443"
 RUN_SECONDS = 60.0
+CLAIM_SECONDS = 0.2
+"""Who looks whether a lab runs has its lock meanwhile, for some microseconds; who runs it has it much longer."""
+CLAIM_POLL_SECONDS = 0.01
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
 
@@ -86,6 +90,11 @@ class LabFolder:
         return self.path.with_name(f"{self.name}.users")
 
     @property
+    def turn(self) -> Path:
+        """Locked by the one who brings the lab up, or joins."""
+        return self.path.with_name(f"{self.name}.turn")
+
+    @property
     def logs(self) -> Path:
         """Folder of the components' logs."""
         return self.path / "logs"
@@ -137,8 +146,11 @@ class LabFolder:
         """
         descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if not _try_lock(descriptor, fcntl.LOCK_EX):
-                raise LabError(f"lab {self.name!r} runs already; end it with: {command('down', self.name)}")
+            deadline = time.monotonic() + CLAIM_SECONDS
+            while not _try_lock(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    raise LabError(f"lab {self.name!r} runs already; end it with: {command('down', self.name)}")
+                time.sleep(CLAIM_POLL_SECONDS)
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
             yield

@@ -34,9 +34,7 @@ def started() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     processes: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> "subprocess.Popen[str]":
-        # A shell's background jobs ignore ctrl+c, and what they start does too.
-        heeds = ("env", "--default-signal=INT")
-        command = [*heeds, sys.executable, "-u", "-m", "tests.lab", *arguments, "--name", NAME]
+        command = [sys.executable, "-u", "-m", "tests.lab", *arguments, "--name", NAME]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         processes.append(process)
         return process

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from tests.lab.errors import LabError
@@ -32,7 +33,7 @@ def shared(
 
     Args:
         folder: of the lab.
-        bring_up: returns the lab that is up, or a new one. Nobody else brings it up or takes it down meanwhile.
+        bring_up: returns the lab that is up, or a new one. No other user brings it up or takes it down meanwhile.
         take_down: as ``bring_up``.
         say: told if somebody else is at work on it.
         wait_seconds: how long they may take.
@@ -40,12 +41,12 @@ def shared(
     Raises:
         LabError: the folder cannot be used, the lab does not come up, or somebody takes too long.
     """
-    with _opened(folder) as users:
-        _enter(users, folder, say, wait_seconds)
-        if folder.runner() is None:
-            os.pwrite(users, ENDS_WITH_USERS, 0)
-        lab = bring_up()
-        fcntl.flock(users, fcntl.LOCK_SH)
+    with _opened(folder, folder.users) as users:
+        with _opened(folder, folder.turn) as turn:
+            _enter(turn, users, folder, say, wait_seconds)
+            if folder.runner() is None:
+                os.pwrite(users, ENDS_WITH_USERS, 0)
+            lab = bring_up()
         try:
             yield lab
         finally:
@@ -60,20 +61,20 @@ def keep(folder: LabFolder) -> None:
 
 
 @contextmanager
-def _opened(folder: LabFolder) -> Iterator[int]:
+def _opened(folder: LabFolder, lock: Path) -> Iterator[int]:
     folder.make()
-    descriptor = os.open(folder.users, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _enter(users: int, folder: LabFolder, say: Callable[[str], None], wait_seconds: float) -> None:
-    """Take the lock alone, or with the other users; where neither can be had, somebody is at work on the lab."""
+def _enter(turn: int, users: int, folder: LabFolder, say: Callable[[str], None], wait_seconds: float) -> None:
+    """Be the only one who brings the lab up, also where others used one that has ended, and be one of its users."""
     deadline = time.monotonic() + wait_seconds
     waits = False
-    while not (_locked(users, fcntl.LOCK_EX) or _locked(users, fcntl.LOCK_SH)):
+    while not (_locked(turn, fcntl.LOCK_EX) and _locked(users, fcntl.LOCK_SH)):
         if not waits:
             say(f"lab {folder.name!r}: somebody else is bringing it up or taking it down; waiting for them")
             waits = True

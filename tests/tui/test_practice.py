@@ -2,6 +2,9 @@
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,14 +61,37 @@ def test_a_sandbox_that_does_not_run_is_started_gets_the_demo_and_is_stopped_aga
     assert any("Stopping the sandbox" in text for text in stage.said)
 
 
+def closed(_text: str) -> None:
+    """What writing to a closed terminal does."""
+    raise OSError(errno.EIO, "Input/output error")
+
+
 def test_it_is_stopped_though_the_terminal_was_closed_meanwhile(stage: Stage) -> None:
     practice = stage.open()
-
-    def closed(_text: str) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     close_practice(practice, stage.programs, closed)
     assert stage.calls[-1] == "selfheal-sandbox down"
+
+
+def test_a_closed_terminal_is_no_error_where_nothing_is_stopped(stage: Stage) -> None:
+    (stage.folder / "running").touch()
+    practice = stage.open()
+    close_practice(practice, stage.programs, closed)
+    assert (stage.folder / "running").exists()
+
+
+def test_a_terminal_that_is_closed_during_the_start_ends_it_and_the_sandbox(stage: Stage) -> None:
+    """A closed terminal is told of more than once; the second time comes while the sandbox is taken down."""
+    (stage.folder / "selfheal").write_text(f"{SELFHEAL}kill -HUP $PPID; exec sleep 20\n")
+    (stage.folder / "selfheal-sandbox").write_text(f"{SANDBOX}[ $1 != down ] || {{ kill -HUP $PPID; sleep 0.2; }}\n")
+    # Its commands are looked for beside the interpreter.
+    python = stage.folder / "python"
+    python.symlink_to(sys.executable)
+    environ = {**os.environ, "FOLDER": str(stage.folder), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    console = [str(python), "-c", "from selfheal_tui.main import main; main()", "--sandbox", "--plain"]
+    done = subprocess.run(console, env=environ, capture_output=True, text=True, timeout=15, check=False)
+    assert (done.returncode, stage.calls[-1]) == (128 + signal.SIGHUP, "selfheal-sandbox down"), done.stderr
+    assert not (stage.folder / "running").exists()
+    assert "Traceback" not in done.stderr
 
 
 def test_a_sandbox_that_runs_is_used_and_left_running(stage: Stage) -> None:

@@ -131,12 +131,12 @@ def close_practice(practice: Practice, programs: Programs, say: Say) -> None:
     Raises:
         SelfhealError: It could not be stopped.
     """
-    if not practice.started:
-        say("The sandbox was running before and goes on; end it with: selfheal-sandbox down")
-        return
+    going_on = "The sandbox was running before and goes on; end it with: selfheal-sandbox down"
+    stopping = "Stopping the sandbox that this console started (selfheal-sandbox down) ..."
     with suppress(OSError):  # the terminal may have been closed, which is no reason to leave the sandbox running
-        say("Stopping the sandbox that this console started (selfheal-sandbox down) ...")
-    programs.run(["selfheal-sandbox", "down"], STOP_SECONDS)
+        say(stopping if practice.started else going_on)
+    if practice.started:
+        programs.run(["selfheal-sandbox", "down"], STOP_SECONDS)
 
 
 def _kubeconfig(programs: Programs) -> Path | None:

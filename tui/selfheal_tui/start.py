@@ -54,11 +54,12 @@ def run(settings: Settings, text_form: str, *, once: bool) -> None:
 def run_on_sandbox(settings: Settings, text_form: str, *, once: bool) -> None:
     """The same on an embedded cluster, which is stopped again if it was started for this."""
     from selfheal_tui.practice import DEMO_NAMESPACE, Programs, close_practice, open_practice
-    from selfheal_tui.terminal.hangup import ignore_hangups
+    from selfheal_tui.terminal.hangup import end_on_signals, ignore_hangups
 
     def say(text: str) -> None:
         click.echo(text, err=True)
 
+    end_on_signals()
     programs = Programs(os.environ)
     practice = open_practice(programs, say)
     namespace = settings.namespace or (None if settings.all_namespaces else DEMO_NAMESPACE)
@@ -127,7 +128,7 @@ def _open_screen(settings: Settings) -> None:
 
     log_to_file(os.environ)
     from selfheal_tui.cluster_feed import ClusterChoice, ClusterFeed
-    from selfheal_tui.terminal.hangup import end_on_signals
+    from selfheal_tui.terminal.hangup import end_on_signals, ignore_hangups
 
     choice = ClusterChoice(
         settings.kubeconfig, settings.context, settings.namespaces, settings.read_only, settings.prometheus
@@ -154,6 +155,7 @@ def _open_screen(settings: Settings) -> None:
         )
         app.run(mouse=False)
     finally:
+        ignore_hangups()
         feed.stop()
         watchdog.stand_down()
     app.hangup.stand_down()

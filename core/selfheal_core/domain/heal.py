@@ -111,13 +111,14 @@ class Sent:
         at: When.
         owner: Uid of the pod's owner.
         pace_before: The owner's pace without it; None if there was none.
-        in_doubt: Nothing said whether it was carried out; whether the pod still stands will.
+        in_doubt_since: When it was given up without an answer that says whether it was carried out; whether the pod
+            still stands afterwards will. None where an answer came, or is still to come.
     """
 
     at: float
     owner: Uid
     pace_before: Pace | None = None
-    in_doubt: bool = False
+    in_doubt_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,10 +276,12 @@ def note_not_carried_out(memory: HealMemory, action: Evict) -> HealMemory:
     return memory if sent is None else replace(memory, paces=_paces_without(sent, memory.paces))
 
 
-def note_in_doubt(memory: HealMemory, action: Evict) -> HealMemory:
+def note_in_doubt(memory: HealMemory, action: Evict, now: float) -> HealMemory:
     """Remember that an eviction may have been carried out: it counts, unless the pod stands when it may be retried."""
     sent = memory.sent.get(action.uid)
-    return memory if sent is None else replace(memory, sent={**memory.sent, action.uid: replace(sent, in_doubt=True)})
+    if sent is None:
+        return memory
+    return replace(memory, sent={**memory.sent, action.uid: replace(sent, in_doubt_since=now)})
 
 
 def next_look_at(decision: HealDecision) -> float | None:
@@ -445,9 +448,11 @@ def _settled(memory: HealMemory, snapshot: Snapshot, policy: HealPolicy, now: fl
     seen_at = pods.fresh_at if pods is not None else None
     sent, paces = dict(memory.sent), memory.paces
     for uid, one in memory.sent.items():
-        # A picture from before the eviction says nothing about it.
-        looked = seen_at is not None and seen_at > one.at and now - one.at >= policy.retry_seconds
-        if one.in_doubt and looked and snapshot.pods[uid].state != "terminating":
+        if one.in_doubt_since is None or now - one.at < policy.retry_seconds:
+            continue
+        # A picture from before the doubt says nothing: what lost the answer may have lost the watch's news as well.
+        looked = seen_at is not None and seen_at > one.in_doubt_since
+        if looked and snapshot.pods[uid].state != "terminating":
             del sent[uid]
             paces = _paces_without(one, paces)
     return replace(memory, sent=sent, paces=paces)

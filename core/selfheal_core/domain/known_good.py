@@ -163,10 +163,11 @@ class Soak:
     """How the watching of one release's running revision stands.
 
     Attributes:
-        watched_since: When this revision was first seen running.
+        watched_since: When this revision was first seen running, or seen again after a long gap in the watching.
         healthy_since: Start of the present healthy stretch; None while it is not healthy.
         written: The last record handed out; None before the first.
         workload: What runs the revision.
+        looked_at: When it was looked at last; None before the first time.
     """
 
     revision: int
@@ -175,6 +176,7 @@ class Soak:
     healthy_since: float | None = None
     written: KnownGood | None = None
     workload: OwnerKey | None = None
+    looked_at: float | None = None
 
     @property
     def healthy_from_the_first_look(self) -> bool:
@@ -245,9 +247,10 @@ def _healthy(application: Application, track: Track, snapshot: Snapshot, restart
 
 
 def _looked_at(soak: Soak, healthy: bool, now: float) -> Soak:
-    if not healthy:
-        return replace(soak, healthy_since=None)
-    return soak if soak.healthy_since is not None else replace(soak, healthy_since=now)
+    if soak.looked_at is not None and now - soak.looked_at > WATCHER_GAP_SECONDS:
+        soak = replace(soak, watched_since=now, healthy_since=None)  # nobody knows what was in between
+    since = now if soak.healthy_since is None else soak.healthy_since
+    return replace(soak, healthy_since=since if healthy else None, looked_at=now)
 
 
 def _due(soak: Soak, soak_seconds: float, observed_by: str, now: float) -> KnownGood | None:

@@ -117,6 +117,8 @@ def _state(
     store: Store, resource: Resource, chosen: Selection, query: Query, token: Token | None
 ) -> tuple[int, list[Entry]]:
     """Return the revision that the list shows, and all objects as they were then."""
+    if token is not None and query.text("resourceVersion") not in ("", "0"):
+        raise errors.bad_request("specifying resource version is not allowed when using continue")
     asked = token.revision if token else parse_revision(query.text("resourceVersion"))
     if asked > store.revision:
         raise errors.version_too_large(asked, store.revision)

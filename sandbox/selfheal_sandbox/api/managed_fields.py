@@ -91,17 +91,17 @@ def track(resource: Resource, old: Object | None, new: Object, manager: str, sub
         ApiError: 422, the client's managed fields are malformed.
     """
     given, known = new["metadata"].get("managedFields"), entries_of(old)
-    if given == [] and resource.is_custom:
-        given = None  # it asks to forget all owners of built-in objects alone
+    if subresource or (given == [] and resource.is_custom):
+        given = None  # a subresource sets no owners; an empty list asks to forget those of built-in objects alone
     if given is not None and given != known:
         check(resource, new)
         known = given
     is_untracked = old is not None and not known  # owners are told from the beginning, or from the first application on
+    known = _distinct(known)
     if is_untracked or (subresource == "scale" and not _are_owners(known, _scaled(resource))):
-        set_entries(new, _distinct(known))
+        set_entries(new, known)
         return
     changed, removed = _written(resource, old, new, subresource)
-    known = _distinct(known)
     if changed or removed:
         known = _reassign(known, field_sets.union(changed, removed), manager, subresource)
         credited = {} if subresource == "scale" and _is_zero(changed, new) else changed

@@ -5,6 +5,7 @@ atomic, and the applied configuration is read in the version that the object is 
 """
 
 import json
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -151,7 +152,7 @@ def find_conflicts(
 def _differing(shared: FieldSet, live: Any, applied: Any, node: SchemaNode, prefix: Path) -> list[Path]:
     """Return the members of ``shared`` whose values differ; an item of a list is only a place, never a value."""
     if not shared:
-        if not applied and isinstance(live, dict | list) and (applied is None or not field_sets.is_atomic(live, node)):
+        if not applied and isinstance(live, dict | list) and not field_sets.is_atomic(live, node):
             return []  # nothing is merged into it
         return [] if live == without_nulls(applied) or not prefix or prefix[-1].startswith("k:") else [prefix]
     found: list[Path] = []
@@ -225,7 +226,7 @@ def merge(live: Any, applied: Any, node: SchemaNode) -> Any:
             return applied
         merged = {name: merge(live.get(name), item, schema.child(node, name)) for name, item in applied.items()}
         return {**live, **merged}
-    if applied is None and isinstance(live, dict | list):
+    if applied is None and isinstance(live, dict | list) and not field_sets.is_atomic(live, node):
         return live or None  # a null owns a map or list, and leaves what is in it
     if isinstance(live, list) and isinstance(applied, list):
         if any(field_sets.is_atomic(side, node) for side in (live, applied) if side):
@@ -251,20 +252,24 @@ def merged_order(old: list[str], new: list[str]) -> list[str]:
 
     See visitListItems in merge.go of structured-merge-diff.
     """
-    order: list[str] = []
-    waiting = list(old)
-    for number, edge in enumerate(new):
-        next_shared = next((later for later in new[number:] if later in old), None)
+    known, wanted = set(old), set(new)
+    order: dict[str, None] = {}
+    waiting, shared = deque(old), deque(edge for edge in new if edge in known)
+    for edge in new:
+        next_shared = shared[0] if shared else None
         while waiting and waiting[0] != edge:
             first = waiting[0]
-            if first in new and next_shared in (None, first):
+            if first in wanted and next_shared in (None, first):
                 break
-            waiting.pop(0)
-            order += [] if first in new else [first]
+            waiting.popleft()
+            if first not in wanted:
+                order[first] = None
         if waiting and (waiting[0] == edge or waiting[0] in order):
-            waiting.pop(0)
-        order.append(edge)
-    return order + [edge for edge in waiting if edge not in new]
+            waiting.popleft()
+        if edge == next_shared:
+            shared.popleft()
+        order[edge] = None
+    return [*order, *(edge for edge in waiting if edge not in wanted)]
 
 
 def without_fields(value: Any, dropped: FieldSet, kept: FieldSet, node: SchemaNode) -> Any:

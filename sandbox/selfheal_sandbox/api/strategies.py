@@ -5,6 +5,7 @@ from selfheal_sandbox.api.ports import ServiceAddresses
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.filling import fill_zero
 from selfheal_sandbox.kinds.pod_defaults import admission_defaults, tolerate_node_loss
+from selfheal_sandbox.kinds.quantity import parse_quantity
 from selfheal_sandbox.kinds.registry import Resource
 from selfheal_sandbox.store.objects import Object, name_of, spec_of, status_of
 
@@ -99,15 +100,20 @@ def quality_of_service(pod: Object) -> str:
     """Return a pod's QoS class (kubernetes.io/docs/concepts/workloads/pods/pod-qos): CPU and memory alone count."""
     containers = [*spec_of(pod).get("containers", ()), *spec_of(pod).get("initContainers", ())]
     resources = [container.get("resources") or {} for container in containers]
-    if not any(_COUNTED & {**entry.get("requests", {}), **entry.get("limits", {})}.keys() for entry in resources):
+    if not any(_counted(entry.get("requests")) or _counted(entry.get("limits")) for entry in resources):
         return "BestEffort"
     if all(_is_guaranteed(entry) for entry in resources):
         return "Guaranteed"
     return "Burstable"
 
 
+def _counted(amounts: Object | None) -> Object:
+    """Return those amounts that make the class: an amount of zero is none."""
+    return {name: each for name, each in (amounts or {}).items() if name in _COUNTED and parse_quantity(each) > 0}
+
+
 def _is_guaranteed(resources: Object) -> bool:
-    limits = resources.get("limits") or {}
+    limits = _counted(resources.get("limits"))
     requests = {**limits, **(resources.get("requests") or {})}
     return limits.keys() >= _COUNTED and all(requests[name] == limits[name] for name in _COUNTED)
 
@@ -165,9 +171,9 @@ def _check_cluster_ip(service: Object, wanted: str, taken: set[str | None]) -> N
 
 
 def release_cluster_ip(service: Object, addresses: ServiceAddresses | None) -> None:
-    """Give the cluster IP of a removed Service back."""
+    """Give the cluster IP of a removed Service back; what an ExternalName has for one was never given to it."""
     ip = spec_of(service).get("clusterIP")
-    if ip and ip != "None" and addresses is not None:
+    if ip and needs_cluster_ip(service) and addresses is not None:
         addresses.release_service_ip(ip)
 
 

@@ -76,6 +76,9 @@ def _node(obj: Object) -> None:
 
 def _service(obj: Object) -> None:
     spec = part(obj, "spec")
+    for name in ("clusterIP", "externalName", "loadBalancerIP"):
+        if spec.get(name) == "":  # as many charts have it, and as good as nothing
+            del spec[name]
     fill_zero(spec, type="ClusterIP", sessionAffinity="None")
     for port in parts(spec, "ports"):
         fill_zero(port, protocol="TCP", targetPort=port.get("port"))

@@ -58,6 +58,8 @@ def pod_causes(pod: Object, old: Object | None) -> Iterator[Cause]:
         yield from _change_causes(spec, old.get("spec") or {})
     elif spec.get("ephemeralContainers"):
         yield cause.forbidden("spec.ephemeralContainers", "cannot be set on create")
+    if old is None and spec.get("nodeName") and spec.get("schedulingGates"):
+        yield cause.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
 
 
 def _image_causes(image: str, path: str) -> Iterator[Cause]:
@@ -85,6 +87,11 @@ def _change_causes(spec: Object, before: Object) -> Iterator[Cause]:
     if not _keeps_tolerations(spec, before):
         detail = "existing toleration can not be modified except its tolerationSeconds"
         yield cause.forbidden("spec.tolerations", detail)
+    gates = {gate.get("name") for gate in parts(before, "schedulingGates")}
+    for index, gate in enumerate(parts(spec, "schedulingGates")):
+        if gate.get("name") not in gates:
+            detail = f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'"
+            yield cause.forbidden(f"spec.schedulingGates[{index}].name", detail)
     if _fixed_part(spec) != _fixed_part(before):
         yield cause.forbidden("spec", IMMUTABLE_SPEC)
 

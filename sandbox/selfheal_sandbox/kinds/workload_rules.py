@@ -133,12 +133,15 @@ def _fixed(spec: Object) -> Object:
 def _workload_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
     spec = obj.get("spec") or {}
     yield from _count_causes(spec)
-    template, selector = spec.get("template") or {}, spec.get("selector")
+    template, selector, kind = spec.get("template") or {}, spec.get("selector"), obj.get("kind", "")
     if _is_usable(selector):
-        yield from _template_causes(template, selector, obj.get("kind", ""))
-    else:  # then the API server says nothing of the template
+        yield from _template_causes(template, selector, kind)
+    else:
         yield from selector_causes(selector or {}, "spec.selector")
-        yield cause.invalid("spec.selector", selector, "invalid label selector")
+        if kind == "DaemonSet":
+            yield from template_causes(template, "spec.template")
+        else:  # then the API server says nothing of the template
+            yield cause.invalid("spec.selector", selector, "invalid label selector")
     yield from immutable_causes(obj, old, "selector")
 
 
@@ -150,9 +153,13 @@ def _template_causes(template: Object, selector: Object | None, kind: str) -> It
         yield cause.invalid("spec.selector", selector, f"empty selector is invalid for {kind.lower()}")
     else:
         yield from _match_causes(selector, template)
-    if ((template.get("spec") or {}).get("activeDeadlineSeconds")) is not None:
-        text = "activeDeadlineSeconds in ReplicaSet is not Supported"
+    spec = template.get("spec") or {}
+    if spec.get("activeDeadlineSeconds") is not None:
+        text = f"activeDeadlineSeconds in {'ReplicaSet' if kind == 'Deployment' else kind} is not Supported"
         yield cause.forbidden("spec.template.spec.activeDeadlineSeconds", text)
+    if kind == "StatefulSet":  # its pods get names of their own, so nobody looks at those of the template
+        named = ("hostname", "subdomain")
+        template = {**template, "spec": {name: value for name, value in spec.items() if name not in named}}
     yield from template_causes(template, "spec.template")
 
 

@@ -7,6 +7,7 @@ import signal
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,21 @@ def test_a_closed_terminal_ends_it_though_the_program_that_started_it_lives_on(e
         console.wait_for(lambda screen: "app-000" in screen, 30.0)
         console.hang_up()
         until(lambda: console.wait(0.0) == 3, END_SECONDS, "the console ends, and so does what waited for it")
+
+
+@pytest.mark.parametrize("leave", ["", "q"], ids=["by the first", "by key"])
+def test_hangups_that_come_while_it_ends_do_not_cut_its_end_short(environ: Mapping[str, str], leave: str) -> None:
+    written = bytearray()
+    with open_console(environ) as console:
+        console.tap = written.extend
+        if leave:
+            console.send(leave)
+            until(lambda: console.read(0.0) or LEAVE_SCREEN in written, END_SECONDS, "it leaves")
+        while console.wait(0.0) is None:
+            with suppress(ProcessLookupError):
+                os.kill(console.pid, signal.SIGHUP)
+            console.read(0.002)
+        assert console.wait(0.0) in (0, 128 + signal.SIGHUP)
 
 
 def test_ctrl_z_hands_the_terminal_to_the_shell_and_fg_paints_it_whole(environ: Mapping[str, str]) -> None:

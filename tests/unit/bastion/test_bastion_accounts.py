@@ -48,5 +48,5 @@ def test_a_login_of_the_system_is_left_out() -> None:
 @pytest.mark.parametrize(("files", "missing"), [((), "authorized_keys and kubeconfig"), (BOTH[:1], "kubeconfig")])
 def test_a_file_that_is_missing_is_named(files: tuple[str, ...], missing: str) -> None:
     assert complaint("alice", taken=[], files=files) == (
-        f"operator alice is left out: {missing} missing or empty in alice/"
+        f"operator alice is left out: {missing} missing, empty or not readable in alice/"
     )

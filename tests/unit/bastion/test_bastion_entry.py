@@ -4,11 +4,21 @@ import os
 import signal
 import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from bastion.entry import Bastion, close_folders, end_processes, install_host_keys, processes_of, read_operators
+from bastion.entry import (
+    Arrivals,
+    Bastion,
+    close_folders,
+    end_processes,
+    install_host_keys,
+    processes_of,
+    read_operators,
+    run,
+)
 from bastion.places import Places
 from selfheal_core.errors import SelfhealError
 
@@ -49,6 +59,29 @@ def test_volumes_that_come_open_to_everybody_are_closed(places: Places) -> None:
 def test_without_a_host_key_it_says_how_to_make_one(places: Places) -> None:
     with pytest.raises(SelfhealError, match=r"no host key .* ssh-keygen -t ed25519"):
         install_host_keys(places)
+
+
+@pytest.mark.parametrize("folder", ["host_keys", "run"])
+def test_what_to_do_differs_for_what_it_reads_and_what_it_writes(
+    places: Places, folder: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    key = places.host_keys / "ssh_host_ed25519_key"
+    if folder == "host_keys":
+        key.mkdir()
+    else:
+        key.write_text("secret")
+        places.run.rmdir()
+        places.run.touch()
+
+    with closing(Arrivals(())) as arrivals:
+        assert run(places, arrivals) == 1
+
+    (said,) = capfd.readouterr().err.splitlines()
+    assert said.startswith(f"bastion: {key}: Is a directory; " if folder == "host_keys" else f"bastion: {places.run}/")
+    assert ("chown -R root:root" in said, "mount a writable folder" in said) == (
+        folder == "host_keys",
+        folder == "run",
+    )
 
 
 def test_host_keys_are_copied_so_that_only_root_reads_them(places: Places) -> None:

@@ -238,7 +238,7 @@ def test_a_refusal_does_not_hold_the_owner_for_longer_than_the_budget_asks() -> 
 
 def in_doubt() -> HealMemory:
     first = decided(crashing())
-    return note_in_doubt(first.memory, first.actions[0])
+    return note_in_doubt(first.memory, first.actions[0], NOW + 10)
 
 
 def test_an_eviction_in_doubt_counts_until_its_pod_was_seen_to_stand() -> None:
@@ -254,8 +254,9 @@ def test_an_eviction_in_doubt_counts_for_good_if_its_pod_goes() -> None:
     assert only_hold(gone)[0] == "pacing"
 
 
-def test_a_picture_from_before_an_eviction_in_doubt_does_not_settle_it() -> None:
-    old = live("pods", "replicasets", "deployments", age=1)
+@pytest.mark.parametrize("seen_at", [NOW - 1, NOW + 10], ids=["before it was sent", "before it was given up"])
+def test_a_picture_from_before_the_doubt_does_not_settle_it(seen_at: float) -> None:
+    old = live("pods", "replicasets", "deployments", age=NOW - seen_at)
     decision = decide(picture(crashing(), sources=old, now=NOW + 60), in_doubt(), POLICY, NOW + 60)
     assert only_hold(decision)[0] == "pacing"
 

@@ -96,7 +96,7 @@ def test_what_was_never_sent_has_nothing_to_take_back() -> None:
     (action,) = decided(crashing()).actions
 
     assert note_not_carried_out(HealMemory(), action) == HealMemory()
-    assert note_in_doubt(HealMemory(), action) == HealMemory()
+    assert note_in_doubt(HealMemory(), action, NOW) == HealMemory()
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,19 @@ def test_a_stretch_that_lasts_is_written_now_and_then() -> None:
     assert look(good, healthy(), NOW + 360).records[0][1].healthy_until == NOW + 360
 
 
+def test_what_nobody_watched_for_long_is_no_part_of_a_stretch() -> None:
+    """The watch was lost, or healing paused: this watcher lives on and knows no more of the gap than a new one."""
+    done = look(look(None, healthy(), NOW), healthy(), NOW + 60)
+    again = look(done, healthy(), NOW + 7200)
+    assert again.records == ()
+    (record,) = look(again, healthy(), NOW + 7200 + 361).records
+    assert record[1].healthy_seconds == 361
+
+
+def test_a_gap_in_the_watching_is_no_failure_to_settle() -> None:
+    assert look(look(None, healthy(), NOW), healthy(), NOW + 7200).records == ()
+
+
 def test_a_later_failure_does_not_take_good_away() -> None:
     good = look(look(None, healthy(), NOW), healthy(), NOW + 60)
     assert look(good, unhealthy(), NOW + 5_000).records == ()
@@ -85,10 +98,13 @@ def test_a_later_failure_does_not_take_good_away() -> None:
 
 def test_a_shorter_later_stretch_does_not_replace_a_longer_one() -> None:
     good = look(None, healthy(), NOW)
-    good = look(look(good, healthy(), NOW + 60), healthy(), NOW + 1_000)
+    for seconds in (60, 500, 1_000):
+        good = look(good, healthy(), NOW + seconds)
     broken = look(good, unhealthy(), NOW + 1_010)
     again = look(broken, healthy(), NOW + 1_020)
-    assert look(again, healthy(), NOW + 1_500).records == ()
+    for seconds in (1_500, 2_000):
+        again = look(again, healthy(), NOW + seconds)
+        assert again.records == ()
     assert look(again, healthy(), NOW + 2_400).records[0][1].healthy_since == NOW + 1_020
 
 
@@ -108,7 +124,9 @@ def test_a_revision_can_become_good_after_it_was_not() -> None:
 def test_a_new_revision_starts_from_nothing() -> None:
     good = look(look(None, healthy(6), NOW), healthy(6), NOW + 60)
     fresh = look(good, healthy(7), NOW + 70)
-    assert replace(fresh.soaks[KEY], workload=None) == Soak(7, "registry/app:1.0", NOW + 70, NOW + 70)
+    assert replace(fresh.soaks[KEY], workload=None) == Soak(
+        7, "registry/app:1.0", NOW + 70, NOW + 70, looked_at=NOW + 70
+    )
 
 
 def test_a_rollout_under_way_is_not_healthy() -> None:

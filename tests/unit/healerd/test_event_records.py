@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from healerd.act import Outcome, Result
 from healerd.metrics import Metrics
 from healerd.record import SAY_AGAIN_SECONDS, Recorder
+from selfheal_core.cluster.kubernetes.api_errors import ServerFault
+from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.domain.heal import Evict
 from selfheal_core.domain.snapshot import OwnerKey
 from tests.unit.healerd.conftest import NOW
@@ -67,3 +70,26 @@ async def test_another_answer_and_another_pod_are_news(cluster: LiveCluster, rec
 
     reasons = [reason for name, reason in said(cluster) if name == "app-a"]
     assert reasons == ["SelfhealEvicted", "SelfhealHeld", "SelfhealHeld", "SelfhealHeld"]
+
+
+class Overloaded(KubernetesClient):
+    """A client of a server that can store nothing for a while."""
+
+    overloaded = True
+
+    async def create(self, path: str, body: Any, **options: Any) -> Any:
+        if self.overloaded:
+            raise ServerFault("the API server answered 500")
+        return await super().create(path, body, **options)
+
+
+async def test_what_could_not_be_written_is_said_the_next_time(cluster: LiveCluster) -> None:
+    """Whatever makes an eviction fail makes its Event fail as well."""
+    client = Overloaded(cluster.client.connection, user_agent="tests/1")
+    recorder = Recorder(client, Metrics(), instance="healerd-1")
+    await recorder.outcome(outcome("failed", "the API server answered 500"), NOW)
+    client.overloaded = False
+
+    await recorder.outcome(outcome("failed", "the API server answered 500"), NOW + 60)
+
+    assert said(cluster) == [("app-a", "SelfhealFailed"), ("app-a-1", "SelfhealFailed")]

@@ -17,6 +17,7 @@ from tests.lab.network import NODES
 from tests.lab.node import Node
 from tests.lab.programs import PACKAGES
 from tests.polling import until
+from tests.processes import is_running
 
 PROGRAMS = {name: Path("/programs") / name for name in PACKAGES}
 SECONDS = 10.0
@@ -128,20 +129,12 @@ def test_what_is_to_end_with_its_starter_ends_when_that_is_killed() -> None:
     command = [sys.executable, "-c", STARTS_A_SLEEPER, *ENDS_WITH_STARTER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
-        sleeper = Path("/proc", starter.stdout.readline().strip())
-        until(lambda: (sleeper / "comm").read_text() == "sleep\n", SECONDS, "setpriv becomes the program")
+        sleeper = int(starter.stdout.readline())
+        until(lambda: Path(f"/proc/{sleeper}/comm").read_text() == "sleep\n", SECONDS, "setpriv becomes the program")
         starter.send_signal(signal.SIGKILL)
         starter.wait(SECONDS)
 
-        until(lambda: not runs(sleeper), SECONDS, "it ends with its starter")
-
-
-def runs(process: Path) -> bool:
-    """Whether a process is there and has not ended: its parent may not have asked how yet."""
-    try:
-        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        until(lambda: not is_running(sleeper), SECONDS, "it ends with its starter")
 
 
 def test_nested_namespaces_are_made_inside_the_outer_ones() -> None:

@@ -1,5 +1,7 @@
 """The folder of a lab, what is told in it, and the lab as its users see it."""
 
+import fcntl
+import threading
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,16 @@ def test_what_the_runner_tells_is_read_back(folder: LabFolder) -> None:
 def test_a_lab_runs_once(folder: LabFolder) -> None:
     with folder.claim(), pytest.raises(LabError, match=r"runs already; .*tests\.lab down --name mine"), folder.claim():
         pytest.fail("two have the same lab")
+
+
+def test_who_looks_whether_a_lab_runs_keeps_nobody_from_running_it(folder: LabFolder) -> None:
+    with folder.lock.open("w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        timer = threading.Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN))
+        timer.start()
+        with folder.claim():
+            assert folder.runner() is not None
+        timer.join()
 
 
 @pytest.mark.parametrize("name", ["", "../x", "A", "-a", "a" * 41])

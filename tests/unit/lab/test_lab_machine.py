@@ -1,11 +1,13 @@
 """What the lab needs of the machine, and the command line."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.lab.__main__ import run_to_its_end
 from tests.lab.errors import LabError
 from tests.lab.lab import require_space
 from tests.lab.machine import without_counters
@@ -77,6 +79,30 @@ def test_a_command_goes_with_the_verb_with_and_with_no_other(words: tuple[str, .
 
     assert done.returncode == 2
     assert "goes with the verb" in done.stderr
+
+
+def test_a_signal_is_the_commands_to_act_on() -> None:
+    program = "import sys; from tests.lab.__main__ import run_to_its_end; sys.exit(run_to_its_end(sys.argv[1:]))"
+    words = ["sh", "-c", "trap 'kill $!; exit 7' TERM; sleep 60 & echo ready; wait"]
+    with subprocess.Popen([sys.executable, "-c", program, *words], cwd=ROOT, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"ready\n"
+        running.send_signal(signal.SIGTERM)
+
+        assert running.wait(10) == 7
+
+
+def test_a_command_that_nohup_keeps_is_kept() -> None:
+    program = "import sys; from tests.lab.__main__ import run_to_its_end; sys.exit(run_to_its_end(sys.argv[1:]))"
+    words = ["sh", "-c", "kill -HUP $PPID; kill -HUP $$; echo goes on"]
+    command = ["sh", "-c", """trap '' HUP; exec "$@" """, "sh", sys.executable, "-c", program, *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)
+
+    assert done.stdout == "goes on\n"
+
+
+def test_a_command_that_a_signal_ended_has_the_exit_code_that_a_shell_gives_it() -> None:
+    assert run_to_its_end(["sh", "-c", "kill -KILL $$"]) == 128 + signal.SIGKILL
 
 
 def test_an_image_that_is_not_known_is_named_with_those_that_are() -> None:

@@ -39,8 +39,11 @@ class LabDouble:
             self._held.enter_context(self.folder.claim())
         return "the lab"
 
-    def take_down(self) -> None:
+    def end(self) -> None:
         self._held.close()
+
+    def take_down(self) -> None:
+        self.end()
         self.downs += 1
 
     def use(self, stack: ExitStack, wait_seconds: float = SECONDS) -> ExitStack:
@@ -119,7 +122,8 @@ def test_the_next_user_takes_down_what_a_killed_one_left_up(lab: LabDouble) -> N
         assert lab.folder.runner() is None
 
 
-def test_who_comes_while_it_is_brought_up_waits_and_joins(lab: LabDouble) -> None:
+@pytest.mark.parametrize("ended_under_a_user", [False, True])
+def test_who_comes_while_it_is_brought_up_waits_and_joins(lab: LabDouble, ended_under_a_user: bool) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slowly() -> str:
@@ -132,6 +136,9 @@ def test_who_comes_while_it_is_brought_up_waits_and_joins(lab: LabDouble) -> Non
             pass
 
     with ExitStack() as stack:
+        if ended_under_a_user:
+            lab.use(stack)
+            lab.end()
         thread = threading.Thread(target=first)
         thread.start()
         assert begun.wait(SECONDS)

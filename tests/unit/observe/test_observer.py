@@ -1,13 +1,16 @@
 """The observer against an API server in process: what it shows, how fresh, and what it does when that goes away."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
+from selfheal_core.cluster.kubernetes.client import KubernetesClient
 from selfheal_core.domain.known_good import KnownGood, ReleaseKey, config_map_body
 from selfheal_core.domain.snapshot import AppKey, Application, Snapshot
-from selfheal_core.observe.observer import Observer
+from selfheal_core.observe.observer import LISTED_FIRST_SECONDS, Observer
 from selfheal_core.observe.sources import ALL_SOURCES, CONTROLLER, HEALING_SOURCES, METRICS, PODS
 from selfheal_sandbox.api.ports import ContainerUsage
 from selfheal_sandbox.store.objects import Object, name_of
@@ -304,3 +307,46 @@ async def test_cancelling_leaves_no_task(cluster: LiveCluster) -> None:
     assert running.cancelled()
     left = {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks() - before}
     assert not {name for name in left if name.startswith(("Reflector", "Poller", "Observer"))}
+
+
+class PodsHeld(KubernetesClient):
+    """A client that notes what is asked for, and of a server that does not get to pods for a while."""
+
+    def __init__(self, cluster: LiveCluster) -> None:
+        super().__init__(cluster.client.connection, user_agent="tests/1")
+        self.asked: list[str] = []
+        self.pods_may_come = asyncio.Event()
+
+    async def asks(self, path: str) -> None:
+        self.asked.append(path)
+        if path == "/api/v1/pods":
+            await self.pods_may_come.wait()
+
+    async def get_bytes(self, path: str, **options: Any) -> bytes:
+        await self.asks(path)
+        return await super().get_bytes(path, **options)
+
+    @asynccontextmanager
+    async def open_stream(self, path: str, *arguments: Any, **options: Any) -> AsyncIterator[Any]:
+        await self.asks(path)
+        async with super().open_stream(path, *arguments, **options) as stream:
+            yield stream
+
+
+async def test_events_are_asked_for_once_pods_are_listed(cluster: LiveCluster) -> None:
+    client = PodsHeld(cluster)
+    running = asyncio.create_task(Observer(client).run())
+
+    async def asked_for(path: str) -> None:
+        async with asyncio.timeout(LISTED_FIRST_SECONDS / 2):
+            while path not in client.asked:
+                await asyncio.sleep(0.005)
+
+    try:
+        await asked_for("/api/v1/nodes")
+        assert "/api/v1/events" not in client.asked
+        client.pods_may_come.set()
+        await asked_for("/api/v1/events")
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

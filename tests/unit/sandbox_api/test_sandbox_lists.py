@@ -71,6 +71,19 @@ async def test_pages_show_the_state_at_the_first_page(server: Server) -> None:
     assert third["metadata"] == {"resourceVersion": first["metadata"]["resourceVersion"]}
 
 
+async def test_a_page_that_goes_on_is_of_no_other_version(server: Server) -> None:
+    fill(server.objects, "a", "b")
+    metadata = (await server.get(MAPS, limit="1")).json["metadata"]
+    query = {"limit": "1", "continue": metadata["continue"]}
+    answer = await server.get(MAPS, resourceVersion=metadata["resourceVersion"], **query)
+
+    assert (answer.code, answer.json["message"]) == (
+        400,
+        "specifying resource version is not allowed when using continue",
+    )
+    assert names((await server.get(MAPS, resourceVersion="0", **query)).json) == ["b"]
+
+
 async def test_every_problem_of_the_options_is_told(server: Server) -> None:
     answer = await server.get(MAPS, resourceVersionMatch="Odd", sendInitialEvents="true", **{"continue": "x"})
 

@@ -164,7 +164,10 @@ def test_unknown_fields_are_ignored_told_or_refused(objects: Objects, strictness
     ("resources", "qos_class"),
     [
         ({"limits": {"example.com/gpu": "1"}}, "BestEffort"),
+        ({"limits": {"cpu": "0", "memory": "0"}}, "BestEffort"),
+        ({"requests": {"cpu": "0"}}, "BestEffort"),
         ({"requests": {"cpu": "1"}}, "Burstable"),
+        ({"limits": {"cpu": "1", "memory": "0"}}, "Burstable"),
         ({"limits": {"memory": "64Mi"}}, "Burstable"),
         ({"limits": {"cpu": "0.1", "memory": "64Mi"}, "requests": {"cpu": "100m"}}, "Guaranteed"),
     ],

@@ -64,6 +64,20 @@ def test_a_field_that_a_manager_no_longer_applies_is_removed() -> None:
     assert live["data"] == {"a": "1"}
 
 
+@pytest.mark.parametrize(("field", "value"), [("nodeSelector", {"disk": "ssd"}), ("tolerations", [{"key": "a"}])])
+def test_a_null_takes_away_what_has_one_owner_as_a_whole(field: str, value: Any) -> None:
+    with_value, with_null = deployment("d"), deployment("d")
+    with_value["spec"]["template"]["spec"][field] = value
+    with_null["spec"]["template"]["spec"][field] = None
+    live = created(with_value)
+    with pytest.raises(ApiError) as caught:
+        applied(live, with_null, "two")
+
+    assert [each["field"] for each in caught.value.details["causes"]] == [f".spec.template.spec.{field}"]
+    for changed in (applied(live, with_null, "one"), applied(live, with_null, "two", force=True)):
+        assert changed["spec"]["template"]["spec"].get(field) is None
+
+
 def test_a_struct_that_is_no_longer_applied_goes_with_its_defaults() -> None:
     probing = deployment("d")
     (container,) = probing["spec"]["template"]["spec"]["containers"]
@@ -171,6 +185,12 @@ def test_items_of_keyed_lists_are_merged_and_dropped_one_by_one() -> None:
 )
 def test_items_are_in_the_order_in_which_they_are_applied(old: str, new: str, expected: str) -> None:
     assert "".join(server_side_apply.merged_order(list(old), list(new))) == expected
+
+
+@pytest.mark.timeout(5)  # the API server answers nobody else meanwhile
+def test_long_lists_are_put_in_order_at_once() -> None:
+    old, new = [f"old-{number}" for number in range(2000)], [f"new-{number}" for number in range(2000)]
+    assert server_side_apply.merged_order(old, new) == [*old, *new]
 
 
 @pytest.mark.parametrize("spec", [{"ports": []}, {"template": {"containers": []}}])

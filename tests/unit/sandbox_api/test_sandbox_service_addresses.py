@@ -63,6 +63,26 @@ def test_a_name_may_be_given_an_address_once_as_kubernetes_has_it(objects: Objec
         objects.update(SERVICES, NS, "a", lambda _: wanted)
 
 
+def test_an_address_of_another_service_is_not_given_back_with_a_name(objects: Objects, network: FakeNetwork) -> None:
+    address = spec_of(objects.create(SERVICES, NS, service("b")))["clusterIP"]
+    own = spec_of(objects.create(SERVICES, NS, service("a")))["clusterIP"]
+    patched(objects, **EXTERNAL, clusterIP=address, clusterIPs=None)
+    objects.delete(SERVICES, NS, "a")
+
+    assert network.released == [own]
+
+
+def test_an_empty_address_is_as_good_as_none(objects: Objects) -> None:
+    given = service("a", clusterIP="", loadBalancerIP="", externalName="")
+    created = objects.create(SERVICES, NS, given, manager="one")
+    changed = objects.update(SERVICES, NS, "a", lambda _: given, manager="two")
+
+    assert changed == created
+    assert not {"loadBalancerIP", "externalName"} & spec_of(created).keys()
+    (entry,) = created["metadata"]["managedFields"]
+    assert not {"f:clusterIP", "f:loadBalancerIP", "f:externalName"} & entry["fieldsV1"]["f:spec"].keys()
+
+
 def test_a_dry_run_keeps_no_address(objects: Objects, network: FakeNetwork) -> None:
     objects.create(SERVICES, NS, named("a"))
     tried = objects.update(SERVICES, NS, "a", lambda _: service("a"), dry_run=True)

@@ -140,6 +140,26 @@ async def test_a_scale_to_the_same_number_gives_its_owner_another_entry(server: 
     assert "f:replicas" not in left["fieldsV1"]["f:spec"]
 
 
+async def test_a_scale_after_one_to_the_same_number_has_no_owner(server: Server) -> None:
+    """The entry of the count is lost when the API server reads two entries of one manager."""
+    server.objects.create(DEPLOYMENTS, NS, deployment("d", replicas=2), manager="tester")
+    for replicas in (2, 7):
+        await server.patch(f"{APPS}/d/scale", {"spec": {"replicas": replicas}}, MERGE_PATCH)
+    (left,) = server.objects.get(DEPLOYMENTS, NS, "d")["metadata"]["managedFields"]
+
+    assert "f:replicas" not in left["fieldsV1"]["f:spec"]
+
+
+async def test_a_status_request_takes_no_owners_away(server: Server) -> None:
+    created = server.objects.create(PODS, NS, pod("p"), manager="one")
+    change = {"metadata": {"managedFields": [{}]}, "status": {"reason": "x"}}
+    await server.patch(f"{PODS_PATH}/p/status", change, MERGE_PATCH)
+    entries = server.objects.get(PODS, NS, "p")["metadata"]["managedFields"]
+
+    assert created["metadata"]["managedFields"][0] in entries
+    assert len(entries) == 2
+
+
 def running(objects: Objects, name: str, *, ready: bool = True, **spec: Any) -> Object:
     created = objects.create(PODS, NS, pod(name, LABELS, **spec))
     conditions = [{"type": "Ready", "status": "True" if ready else "False"}]

@@ -218,6 +218,29 @@ def test_template_is_not_looked_at_when_the_selector_cannot_be_used(find: Find, 
     assert found[1].message.endswith("invalid label selector")
 
 
+def test_template_of_a_daemon_set_is_looked_at_whatever_its_selector_is(find: Find, deployment: Object) -> None:
+    deployment["spec"]["template"]["spec"]["restartPolicy"] = "Never"
+    deployment["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": "In"}]}
+    found = check(find("daemonsets.apps"), {**deployment, "kind": "DaemonSet"})
+    assert fields(found) == ["spec.selector.matchExpressions[0].values", "spec.template.spec.restartPolicy"]
+
+
+def test_names_in_the_template_of_a_stateful_set_are_not_looked_at(find: Find, deployment: Object) -> None:
+    deployment["spec"]["template"]["spec"] |= {"hostname": "A_b", "subdomain": "X_"}
+    named = ["spec.template.spec.hostname", "spec.template.spec.subdomain"]
+    assert fields(check(find("deployments.apps"), deployment)) == named
+    assert check(find("statefulsets.apps"), {**deployment, "kind": "StatefulSet"}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("Deployment", "ReplicaSet"), ("DaemonSet", "DaemonSet"), ("StatefulSet", "StatefulSet")]
+)
+def test_pods_of_a_workload_have_no_deadline(find: Find, deployment: Object, kind: str, told: str) -> None:
+    deployment["spec"]["template"]["spec"]["activeDeadlineSeconds"] = 5
+    (found,) = check(find(f"{kind.lower()}s.apps"), {**deployment, "kind": kind})
+    assert found.message == f"Forbidden: activeDeadlineSeconds in {told} is not Supported"
+
+
 def test_selector_that_the_schema_refuses_is_not_evaluated(find: Find, deployment: Object) -> None:
     for term in ({"key": "app", "operator": ""}, {"key": "app", "operator": "Like"}, {"operator": "In"}):
         deployment["spec"]["selector"] = {"matchExpressions": [term]}
@@ -422,6 +445,16 @@ def test_tolerations_of_a_pod_are_only_added_to(find: Find, pod: Object) -> None
     assert check(pods, with_spec(old, tolerations=[other, longer]), old) == []
     (found,) = check(pods, with_spec(old, tolerations=[{**tolerated, "key": "z"}]), old)
     assert (found.reason, found.field) == ("FieldValueForbidden", "spec.tolerations")
+
+
+def test_scheduling_gates_of_a_pod_are_only_taken_away(find: Find, pod: Object) -> None:
+    pods = find("pods")
+    gated = stored(pods, with_spec(pod, schedulingGates=[{"name": "a.b/c"}]))
+    assert check(pods, stored(pods, pod), gated) == []
+    (found,) = check(pods, with_spec(gated, schedulingGates=[{"name": "a.b/c"}, {"name": "x.y/z"}]), gated)
+    assert found.field == "spec.schedulingGates[1].name"
+    assert found.message == "Forbidden: only deletion is allowed, but found new scheduling gate 'x.y/z'"
+    assert fields(check(pods, with_spec(gated, nodeName="node-1"))) == ["spec.nodeName"]
 
 
 def test_volume_of_two_sources_is_none_and_cannot_be_mounted(find: Find, pod: Object) -> None:

@@ -25,6 +25,7 @@ def end_on_signals() -> None:
 
 
 def _unwind(number: int, _frame: object) -> None:
+    ignore_hangups()
     raise SystemExit(SIGNAL_BASE + number)
 
 
@@ -58,6 +59,9 @@ class Hangup:
         self._watchdog.stand_down()
 
     def _heard(self, number: int) -> None:
+        # A loop that closes gives a signal it hears the default back, which would cut short what follows.
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        ignore_hangups()
         exit_code = SIGNAL_BASE + number
         self._watchdog.begin(LIMIT_SECONDS, exit_code)
         self._leave(exit_code)
