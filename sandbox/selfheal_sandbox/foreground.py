@@ -20,18 +20,17 @@ FILES = 16384
 PARENT_POLL_SECONDS = 0.5
 
 
-def run(options: Options, ready: Callable[[ServerInfo], None], *, with_parent: bool = False) -> None:
+def run(options: Options, ready: Callable[[ServerInfo], None], *, parent: int | None = None) -> None:
     """Run a sandbox until SIGINT, SIGTERM or SIGHUP.
 
     Args:
         options: how it is set up.
         ready: is called with what it tells once it serves.
-        with_parent: end as well when the process that started this one has ended.
+        parent: process that started this one; end as well once it has ended, be it before this is called.
 
     Raises:
         StateError: it cannot start.
     """
-    parent = os.getppid()
     import structlog
     import uvloop
 
@@ -43,7 +42,7 @@ def run(options: Options, ready: Callable[[ServerInfo], None], *, with_parent: b
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with AsyncExitStack() as stack:
-            if with_parent:
+            if parent is not None:
                 watching = asyncio.create_task(_stop_after(parent, stop))
                 stack.callback(watching.cancel)
             sandbox = await stack.enter_async_context(Sandbox(options))

@@ -123,6 +123,7 @@ def up(
 
     It holds what it held when it last ended, as after a reboot of its nodes, unless --fresh is given.
     """
+    parent = os.getppid() if with_parent else None  # before a Prometheus is fetched, which may take minutes
     from selfheal_sandbox import foreground
     from selfheal_sandbox.options import Options
 
@@ -141,7 +142,7 @@ def up(
         ready(foreground.start_in_background(options, START_SECONDS))
         click.echo(f"End it with: {command('down', name)}")
     else:
-        foreground.run(options, ready, with_parent=with_parent)
+        foreground.run(options, ready, parent=parent)
 
 
 def prometheus_program(wish: str | None) -> Path | None:

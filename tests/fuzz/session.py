@@ -1,4 +1,4 @@
-"""A session of fuzzing: sequences are made, played several at a time, judged, and those that differ made smaller."""
+"""A session of fuzzing: sequences are made, played several at a time and judged; those that differ are kept."""
 
 import asyncio
 import itertools

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -65,6 +67,22 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> Non
     assert result.exit_code == 1
     assert result.stderr.startswith("selfheal-sandbox: cannot use ")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_sandbox_whose_parent_ended_before_it_was_ready_ends(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from selfheal_sandbox import foreground
+from selfheal_sandbox.options import Options
+from selfheal_sandbox.state import Folder
+options = Options(Folder.of("orphan", Path(sys.argv[1])), run_controllers=False)
+foreground.run(options, lambda _: print("ready"), parent=os.getpid())
+"""
+    argv = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "ready\n"), done.stderr
 
 
 async def test_a_sandbox_in_this_process(tmp_path: Path) -> None:
