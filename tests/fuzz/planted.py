@@ -1,6 +1,7 @@
 """Bugs to be found: parts of the sandbox's server, each with one mistake that a server could well make."""
 
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from selfheal_sandbox.store.history import Change
 from selfheal_sandbox.store.objects import Key, Object
 from selfheal_sandbox.store.store import ExpiredError, Store
 from tests.contract.api import MERGE_PATCH, STRATEGIC_PATCH
+from tests.fuzz.pools import GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,30 @@ class LostFinalizer(Objects):
         return super().delete(key, namespace, name, options=options, dry_run=dry_run)
 
 
+_evicting: ContextVar[bool] = ContextVar("evicting", default=False)
+
+
 class NoBudgets(Store):
-    """Shows evictions no PodDisruptionBudget."""
+    """Shows evictions, and nobody else, no PodDisruptionBudget."""
 
     def list(self, key: Key, namespace: str | None = None) -> list[Object]:
-        return [] if key == BUDGETS else super().list(key, namespace)
+        return [] if key == BUDGETS and _evicting.get() else super().list(key, namespace)
+
+
+@web.middleware
+async def know_evictions(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tell `NoBudgets` which requests are evictions; each request has a context of its own."""
+    before = _evicting.set(request.path.endswith("/eviction"))
+    try:
+        return await handler(request)
+    finally:
+        _evicting.reset(before)
 
 
 @web.middleware
 async def merge_instead(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take a strategic merge patch for a plain one, which replaces lists."""
-    if request.content_type != STRATEGIC_PATCH:
+    """Take a strategic merge patch for a plain one, which replaces lists; custom kinds refuse the former as before."""
+    if request.content_type != STRATEGIC_PATCH or GROUP in request.path:
         return await handler(request)
     return await handler(request.clone(headers={**request.headers, "Content-Type": MERGE_PATCH}))
 
@@ -79,7 +94,7 @@ BUGS: dict[str, Parts] = {
     "no conflict on a stale version": Parts(Store, NoConflict),
     "no 410 for a forgotten version": Parts(EndlessHistory, Objects),
     "a finalizer is lost on delete": Parts(Store, LostFinalizer),
-    "evictions ignore budgets": Parts(NoBudgets, Objects),
+    "evictions ignore budgets": Parts(NoBudgets, Objects, (know_evictions,)),
     "a strategic patch replaces lists": Parts(Store, Objects, (merge_instead,)),
 }
 """By what is wrong."""

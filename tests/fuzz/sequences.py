@@ -324,6 +324,19 @@ def guarded_evictions(draw: st.DrawFn) -> list[Call]:
     return [step for step, keep in zip(steps, kept, strict=True) if keep]
 
 
+@st.composite
+def merges(draw: st.DrawFn, kind: Kind) -> list[Call]:
+    """An object, and a strategic merge patch of that very one, since merged lists show only on what has them."""
+    name = draw(_names)
+    body: Body = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": name}}
+    body |= copy.deepcopy(draw(st.sampled_from(kind.contents)))
+    change = copy.deepcopy(draw(st.sampled_from(kind.changes)))
+    return [
+        Call("create", kind.name, "POST", kind.collection, body),
+        Call("patch", kind.name, "PATCH", f"{kind.collection}/{name}", change, STRATEGIC_PATCH),
+    ]
+
+
 Make = Callable[[Kind], st.SearchStrategy[Call]]
 
 
@@ -355,8 +368,12 @@ def calls_on(kind: Kind) -> st.SearchStrategy[Call]:
 
 def steps_on(kind: Kind) -> st.SearchStrategy[list[Call]]:
     """Return a few calls about objects of a kind."""
-    some = st.lists(calls_on(kind), min_size=1, max_size=CALLS_IN_STEP)
-    return st.one_of(*[some] * 5, guarded_evictions()) if kind in (POD, BUDGET) else some
+    choices = [st.lists(calls_on(kind), min_size=1, max_size=CALLS_IN_STEP)] * 5
+    if kind in (POD, BUDGET):
+        choices.append(guarded_evictions())
+    if not kind.custom:
+        choices.append(merges(kind))
+    return st.one_of(choices)
 
 
 @st.composite
