@@ -1,5 +1,6 @@
 """PATCH requests: which kind of patch, decoded and applied to the stored object."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -164,7 +165,7 @@ def _check_fields(target: Target, applied: Object) -> None:
     place = f"{(applied.get('metadata') or {}).get('namespace', '')}/{target.name}"
     start = f"failed to create typed patch object ({place}; {resource.group_version}, Kind={resource.kind}): "
     findings = schema.check(resource, applied)
-    mismatches = [each for each in findings.type_errors if not each.startswith(_TOLD_LATE)]
+    mismatches = [each for each in findings.type_errors if not _TOLD_LATE.match(each)]
     mismatches += [each.message for each in findings.causes if _is_mismatch(each)]
     if mismatches:
         raise errors.ApiError(500, "", start + mismatches[0])
@@ -176,8 +177,10 @@ def _check_fields(target: Target, applied: Object) -> None:
         raise errors.ApiError(500, "", start + error.message) from None
 
 
-_TOLD_LATE = ("quantities must match", "parsing time", "illegal base64")
-"""Beginnings of errors that no schema finds: they are told once the values are read, after conflicts."""
+_TOLD_LATE = re.compile(
+    r"quantities must match|parsing time|illegal base64|json: cannot unmarshal number .* of type int(32|64)$"
+)
+"""Errors that no schema finds, whose numbers are all of one kind: told once the values are read, after conflicts."""
 
 
 def _check_values(target: Target, applied: Object) -> None:

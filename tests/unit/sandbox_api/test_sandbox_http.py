@@ -226,6 +226,14 @@ async def test_conflicts_are_told_before_quantities_that_cannot_be_read(
     assert (await server.patch(f"{APPS}/d", body, APPLY_PATCH, fieldManager="argo", force="true")).code == 500
 
 
+@pytest.mark.parametrize(("replicas", "code"), [(1.5, 409), ("x", 500)], ids=["a number", "no number"])
+async def test_conflicts_are_told_before_numbers_that_are_no_integers(server: Server, replicas: Any, code: int) -> None:
+    server.objects.create(("apps", "deployments"), "default", deployment("d"), manager="kubectl")
+    body = json.dumps(deployment("d", replicas=replicas))
+    assert (await server.patch(f"{APPS}/d", body, APPLY_PATCH, fieldManager="argo")).code == code
+    assert (await server.patch(f"{APPS}/d", body, APPLY_PATCH, fieldManager="argo", force="true")).code == 500
+
+
 async def test_applying_over_an_object_that_is_not_there_needs_no_subresource(server: Server) -> None:
     answer = await server.patch(f"{APPS}/d/status", deployment("d"), APPLY_PATCH, fieldManager="m")
 
