@@ -84,6 +84,12 @@ ALLOWED: tuple[Allowed, ...] = (
         sandbox="^200",
     ),
     Allowed(
+        "owner of an autoscaler's metrics",
+        "Kubernetes gives some amounts, such as 1000Mi, to whoever writes next; nobody acts on that owner",
+        kinds="HorizontalPodAutoscaler",
+        field=r".*managedFields\[\]\.fieldsV1\.f:spec\.f:metrics",
+    ),
+    Allowed(
         "warnings about the content of a TLS Secret",
         "the sandbox reads no certificates",
         kinds="Secret",
