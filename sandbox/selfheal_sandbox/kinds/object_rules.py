@@ -7,14 +7,13 @@ from ipaddress import ip_address
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.filling import parts
+from selfheal_sandbox.kinds.label_rules import label_causes
 from selfheal_sandbox.kinds.name_rules import (
     config_key,
     dns_1035_label,
     dns_label,
     dns_subdomain,
-    label_value,
     port_name,
-    qualified_name,
 )
 from selfheal_sandbox.kinds.pod_rules import not_negative, port_number_causes
 from selfheal_sandbox.store.objects import Object
@@ -49,9 +48,7 @@ def service_causes(obj: Object, old: Object | None) -> Iterator[Cause]:
         return  # where it cannot be read the API server tells nothing else
     if before.get("clusterIP") not in (None, "", address) and "ExternalName" not in (kind, before.get("type")):
         yield cause.invalid("spec.clusterIPs[0]", [address], "may not change once set")
-    for key, value in (spec.get("selector") or {}).items():
-        yield from (cause.invalid("spec.selector", key, problem) for problem in qualified_name(key))
-        yield from (cause.invalid("spec.selector", value, problem) for problem in label_value(value))
+    yield from label_causes(spec.get("selector"), "spec.selector")
     if kind == "ExternalName":
         yield from _external_name_causes(spec, before)
     elif not ports and spec.get("clusterIP") != "None":

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.filling import parts
+from selfheal_sandbox.kinds.label_rules import label_causes
 from selfheal_sandbox.kinds.name_rules import dns_label, dns_subdomain, label_value, qualified_name
 from selfheal_sandbox.store.objects import Object
 
@@ -17,9 +18,7 @@ def placement_causes(spec: Object, path: str) -> Iterator[Cause]:
         name = spec.get(field)
         if name:
             yield from (cause.invalid(f"{path}.{field}", name, problem) for problem in rule(name))
-    for key, value in (spec.get("nodeSelector") or {}).items():
-        yield from (cause.invalid(f"{path}.nodeSelector", key, problem) for problem in qualified_name(key))
-        yield from (cause.invalid(f"{path}.nodeSelector", value, problem) for problem in label_value(value))
+    yield from label_causes(spec.get("nodeSelector"), f"{path}.nodeSelector")
     for index, toleration in enumerate(parts(spec, "tolerations")):
         yield from _toleration_causes(toleration, f"{path}.tolerations[{index}]")
 

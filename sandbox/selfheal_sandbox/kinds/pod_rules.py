@@ -6,7 +6,8 @@ from typing import Any
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.filling import parts
-from selfheal_sandbox.kinds.name_rules import dns_label, label_value, port_name, qualified_name
+from selfheal_sandbox.kinds.label_rules import label_causes
+from selfheal_sandbox.kinds.name_rules import dns_label, port_name, qualified_name
 from selfheal_sandbox.kinds.placement_rules import placement_causes
 from selfheal_sandbox.kinds.quantity import parse_quantity
 from selfheal_sandbox.store.objects import Object
@@ -117,9 +118,7 @@ def _fixed_part(spec: Object) -> Object:
 def template_causes(template: Object, path: str, restart_policies: tuple[str, ...] = ("Always",)) -> Iterator[Cause]:
     """Rules of the pod template of a workload, which may ask for certain restart policies."""
     metadata = template.get("metadata") or {}
-    for key, value in (metadata.get("labels") or {}).items():
-        yield from (cause.invalid(f"{path}.labels", key, problem) for problem in qualified_name(key))
-        yield from (cause.invalid(f"{path}.labels", value, problem) for problem in label_value(value))
+    yield from label_causes(metadata.get("labels"), f"{path}.labels")
     for key in metadata.get("annotations") or {}:
         yield from (cause.invalid(f"{path}.annotations", key, problem) for problem in qualified_name(key.lower()))
     spec = template.get("spec") or {}

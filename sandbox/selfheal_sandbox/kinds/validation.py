@@ -6,11 +6,11 @@ from selfheal_sandbox.kinds import cause, object_rules, pod_rules, workload_rule
 from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.custom_rules import custom_causes
 from selfheal_sandbox.kinds.filling import parts
+from selfheal_sandbox.kinds.label_rules import label_causes
 from selfheal_sandbox.kinds.name_rules import (
     NameRule,
     dns_label,
     dns_subdomain,
-    label_value,
     path_segment,
     qualified_name,
 )
@@ -127,9 +127,7 @@ def finalizer_warnings(obj: Object, old: Object | None) -> Iterator[str]:
 def metadata_causes(resource: Resource, metadata: Object) -> Iterator[Cause]:
     """Rules of the metadata of any object."""
     yield from _name_causes(_NAME_RULES.get(resource.key, dns_subdomain), metadata)
-    for key, value in (metadata.get("labels") or {}).items():
-        yield from (cause.invalid("metadata.labels", key, problem) for problem in qualified_name(key))
-        yield from (cause.invalid("metadata.labels", value, problem) for problem in label_value(value))
+    yield from label_causes(metadata.get("labels"), "metadata.labels")
     yield from _annotation_causes(metadata.get("annotations") or {})
     for finalizer in metadata.get("finalizers") or ():
         yield from (cause.invalid("metadata.finalizers", finalizer, problem) for problem in qualified_name(finalizer))

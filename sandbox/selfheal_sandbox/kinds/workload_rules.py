@@ -6,6 +6,7 @@ from typing import Any
 from selfheal_sandbox.kinds import cause
 from selfheal_sandbox.kinds.cause import Cause
 from selfheal_sandbox.kinds.filling import parts
+from selfheal_sandbox.kinds.label_rules import label_causes
 from selfheal_sandbox.kinds.name_rules import label_value, path_segment, percent, qualified_name
 from selfheal_sandbox.kinds.pod_rules import not_negative, template_causes
 from selfheal_sandbox.store.objects import Object
@@ -193,9 +194,7 @@ def _match_causes(selector: Object, template: Object) -> Iterator[Cause]:
 
 def selector_causes(selector: Object, path: str) -> Iterator[Cause]:
     """Rules of a label selector; operators that do not exist are reported by the schema."""
-    for key, value in (selector.get("matchLabels") or {}).items():
-        yield from (cause.invalid(f"{path}.matchLabels", key, problem) for problem in qualified_name(key))
-        yield from (cause.invalid(f"{path}.matchLabels", value, problem) for problem in label_value(value))
+    yield from label_causes(selector.get("matchLabels"), f"{path}.matchLabels")
     for index, term in enumerate(parts(selector, "matchExpressions")):
         yield from _term_causes(term, f"{path}.matchExpressions[{index}]")
 
